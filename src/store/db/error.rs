@@ -1,0 +1,53 @@
+//! What can go wrong in the database.
+
+/// An error of the database layer. Rooms wrap it; doors turn it into "internal" or "busy".
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Two transactions met; repeating the whole transaction may succeed.
+    #[error("the transaction conflicts with another one")]
+    Conflict(#[source] sqlx::Error),
+    /// A row does not hold what the schema promises; repeating cannot help.
+    #[error("stored data is damaged: {0}")]
+    Corrupt(String),
+    /// A later version of Longshore has written this database.
+    #[error("the database has schema version {found}, this program knows versions up to {known}")]
+    Newer {
+        /// The version in the database.
+        found: i64,
+        /// The newest version that this program can read.
+        known: i64,
+    },
+    /// A migration that was applied is not the one this program carries.
+    #[error("migration {version} in the database differs from this program's")]
+    Migration {
+        /// The number of the migration.
+        version: i64,
+    },
+    /// The engine failed: I/O, network, constraint, syntax.
+    #[error("the database failed: {0}")]
+    Engine(#[source] sqlx::Error),
+    /// A commit that was shared with other transactions failed; nothing of it was kept.
+    #[error("the grouped commit failed: {0}")]
+    Group(String),
+}
+
+impl Error {
+    /// Whether the same transaction may succeed when it is repeated.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL manual, appendix A);
+        // a unique violation under SERIALIZABLE may be the visible half of such a conflict, but rooms use
+        // ON CONFLICT, so 23505 here is a defect and must not be repeated for ever.
+        let retry = error
+            .as_database_error()
+            .and_then(|database| database.code())
+            .is_some_and(|code| code == "40001" || code == "40P01");
+        if retry { Self::Conflict(error) } else { Self::Engine(error) }
+    }
+}

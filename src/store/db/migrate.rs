@@ -1,0 +1,96 @@
+//! Numbered, forward-only migrations: one SQL text for both engines, each in one transaction.
+//!
+//! A catalog of any earlier version opens; one of a later version is refused.
+
+use super::{Database, Engine, Error, Location};
+use crate::params;
+
+/// One step of the schema. `sql` holds statements that end in `;` at the end of a line.
+#[derive(Debug)]
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "catalog", sql: include_str!("../../../migrations/0001_catalog.sql") },
+    Migration { version: 2, name: "identity", sql: include_str!("../../../migrations/0002_identity.sql") },
+];
+
+const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
+     (version BIGINT PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)";
+
+/// Applies what is missing. Two processes that start at once do not collide: the version row is the lock.
+pub(super) async fn run(database: &Database) -> Result<(), Error> {
+    let known = MIGRATIONS.last().map_or(0, |last| last.version);
+    crate::transaction!(database, transaction => {
+        transaction.execute(CREATE_TABLE, params![]).await?;
+        Ok::<_, Error>(())
+    })?;
+    for migration in MIGRATIONS {
+        apply(database, migration, known).await?;
+    }
+    Ok(())
+}
+
+async fn apply(database: &Database, migration: &'static Migration, known: i64) -> Result<(), Error> {
+    let checksum = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(migration.sql.as_bytes()));
+    crate::transaction!(database, transaction => {
+        let newest = transaction.row("SELECT MAX(version) FROM schema_migration", params![]).await?;
+        let newest: Option<i64> = newest.map_or(Ok(None), |row| row.get(0))?;
+        if let Some(found) = newest.filter(|found| *found > known) {
+            return Err(Error::Newer { found, known });
+        }
+        let applied = transaction
+            .row("SELECT checksum FROM schema_migration WHERE version = $1", params![migration.version])
+            .await?;
+        if let Some(row) = applied {
+            if row.get::<String>(0)? != checksum {
+                return Err(Error::Migration { version: migration.version });
+            }
+            return Ok(());
+        }
+        transaction
+            .execute(
+                "INSERT INTO schema_migration (version, name, checksum) VALUES ($1, $2, $3)",
+                params![migration.version, migration.name, checksum.as_str()],
+            )
+            .await?;
+        for statement in statements(migration.sql) {
+            transaction.execute(dialect(&database.engine, statement), params![]).await?;
+        }
+        Ok::<_, Error>(())
+    })
+}
+
+/// The statements of a migration, without comments.
+fn statements(sql: &'static str) -> impl Iterator<Item = &'static str> {
+    sql.split(";\n").map(str::trim).filter(|statement| {
+        statement.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with("--"))
+    })
+}
+
+/// The only difference between the engines in the schema: PostgreSQL sorts text by the database's locale
+/// unless told otherwise, SQLite always by bytes and does not know the collation's name.
+fn dialect(engine: &Engine, statement: &'static str) -> &'static str {
+    match engine {
+        Engine::Postgres(_) => statement,
+        // Leaked once per migration that is applied, that is, at most a few kilobytes in a database's life.
+        Engine::Sqlite(_) => Box::leak(statement.replace(" COLLATE \"C\"", "").into_boxed_str()),
+    }
+}
+
+impl Location {
+    /// The location without its password, for logs.
+    #[must_use]
+    pub fn display(&self) -> String {
+        match self {
+            Self::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Self::Postgres(url) => {
+                let host = url.rsplit_once('@').map_or("", |(_, host)| host);
+                format!("postgres://…@{host}")
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The database: one hand-written SQL text for SQLite and PostgreSQL.
+//!
+//! Statements are `&'static str` with `$1` parameters and use only what both engines share: `BIGINT`,
+//! `TEXT`, `BYTEA`, `ON CONFLICT`, `RETURNING`, partial indexes, row values. Integers are always 64 bit, so a
+//! `SUM` is written `CAST(SUM(x) AS BIGINT)`. Rows and parameters pass through [`Value`], which keeps the
+//! rooms free of either driver.
+//!
+//! INVARIANT: what [`Transaction::commit`] has acknowledged survives power loss. SQLite runs with WAL and
+//! `synchronous=FULL`; PostgreSQL with its own defaults.
+//!
+//! ```ignore
+//! let name: String = transaction!(self.database, transaction => {
+//!     transaction.execute("INSERT INTO t (id, name) VALUES ($1, $2)", params![id, name]).await?;
+//!     let row = transaction.required("SELECT name FROM t WHERE id = $1", params![id]).await?;
+//!     Ok::<_, Error>(row.get(0)?)
+//! })?;
+//! ```
+
+mod error;
+mod migrate;
+mod postgres;
+mod sqlite;
+mod transaction;
+mod value;
+
+pub use error::Error;
+pub use transaction::{Snapshot, Transaction};
+pub use value::{FromValue, Kind, Row, Value};
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Where the database is: `sqlite:PATH` or `postgres://…`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A file, created when missing.
+    Sqlite(PathBuf),
+    /// A server that speaks the PostgreSQL protocol; the URL may hold a password.
+    Postgres(String),
+}
+
+/// A `--database` value of another form.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("a database is `sqlite:PATH` or `postgres://USER@HOST/NAME`")]
+pub struct LocationError;
+
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            if path.is_empty() {
+                return Err(LocationError);
+            }
+            return Ok(Self::Sqlite(PathBuf::from(path)));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        Err(LocationError)
+    }
+}
+
+/// An open database with its schema brought up to date.
+#[derive(Debug, Clone)]
+pub struct Database {
+    engine: Engine,
+}
+
+#[derive(Debug, Clone)]
+enum Engine {
+    Sqlite(sqlite::Sqlite),
+    Postgres(postgres::Postgres),
+}
+
+impl Database {
+    /// Opens the database and applies the migrations that it lacks.
+    ///
+    /// # Errors
+    /// [`Error::Newer`] when a later version of Longshore wrote it; otherwise what the engine reports.
+    pub async fn open(location: &Location) -> Result<Self, Error> {
+        let engine = match location {
+            Location::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path).await?),
+            Location::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url).await?),
+        };
+        let database = Self { engine };
+        migrate::run(&database).await?;
+        Ok(database)
+    }
+
+    /// Whether this process is the only one that writes, so that a cache in memory can be kept exact.
+    #[must_use]
+    pub fn is_exclusive(&self) -> bool {
+        matches!(self.engine, Engine::Sqlite(_))
+    }
+
+    /// Starts a write transaction; dropping it without [`Transaction::commit`] undoes it.
+    ///
+    /// Prefer [`transaction!`](crate::transaction), which repeats the body when PostgreSQL asks for that.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the engine cannot start one.
+    pub async fn begin(&self) -> Result<Transaction, Error> {
+        match &self.engine {
+            Engine::Sqlite(engine) => Ok(Transaction::Sqlite(engine.begin().await?)),
+            Engine::Postgres(engine) => Ok(Transaction::Postgres(engine.begin().await?)),
+        }
+    }
+
+    /// Starts a read-only view in which all statements see the same moment.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the engine cannot start one.
+    pub async fn snapshot(&self) -> Result<Snapshot, Error> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.snapshot().await,
+            Engine::Postgres(engine) => engine.snapshot().await,
+        }
+    }
+
+    /// Runs one reading statement outside any transaction and returns all rows.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the statement fails.
+    pub async fn rows(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.rows(sql, parameters).await,
+            Engine::Postgres(engine) => engine.rows(sql, parameters).await,
+        }
+    }
+
+    /// Like [`Self::rows`], for statements that give one row or none.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the statement fails.
+    pub async fn row(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Option<Row>, Error> {
+        Ok(self.rows(sql, parameters).await?.into_iter().next())
+    }
+
+    /// Closes all connections; running transactions are undone.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.close().await,
+            Engine::Postgres(engine) => engine.close().await,
+        }
+    }
+}
+
+/// The parameters of a statement: `params![text, number, None::<String>]`.
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::db::Value::from($value)),*] };
+}
+
+/// Runs a body in one write transaction, commits it, and repeats it when the engine asks for a retry.
+///
+/// The body sees `$name: &mut Transaction`, must end in a `Result` whose error type implements
+/// `From<db::Error>` and has `fn is_retryable(&self) -> bool`, and may run several times: it must not consume
+/// what it captures. Nothing of it is visible to others before the commit, and nothing at all after an error.
+#[macro_export]
+macro_rules! transaction {
+    ($database:expr, $name:ident => $body:block) => {{
+        let mut attempt = 0_u32;
+        loop {
+            let result = async {
+                let mut open = $database.begin().await?;
+                let value = {
+                    let $name = &mut open;
+                    async { $body }.await
+                };
+                match value {
+                    Ok(value) => {
+                        open.commit().await?;
+                        Ok(value)
+                    }
+                    Err(error) => {
+                        open.rollback().await;
+                        Err(error)
+                    }
+                }
+            }
+            .await;
+            match result {
+                Err(error) if attempt < $crate::store::db::MAX_RETRIES && error.is_retryable() => {
+                    attempt += 1;
+                    $crate::store::db::pause(attempt).await;
+                }
+                other => break other,
+            }
+        }
+    }};
+}
+
+/// How often a transaction is repeated after a serialisation failure before its error is reported.
+pub const MAX_RETRIES: u32 = 30;
+
+/// Waits a little longer with each attempt, so that transactions in conflict come apart.
+pub async fn pause(attempt: u32) {
+    let milliseconds = u64::from(attempt.min(10)) * 3;
+    tokio::time::sleep(std::time::Duration::from_millis(milliseconds)).await;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! The contract of the database layer; the same suite for every engine.
+
+use std::str::FromStr as _;
+
+use super::{Database, Error, Location, Value};
+use crate::{params, transaction};
+
+async fn sqlite() -> (tempfile::TempDir, Database) {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(folder.path().join("catalog.db"));
+    let database = Database::open(&location).await.unwrap();
+    (folder, database)
+}
+
+async fn insert(database: &Database, account: &str) -> Result<(), Error> {
+    transaction!(database, open => {
+        open.execute(
+            "INSERT INTO account (account, created_at) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING",
+            params![account, 7_i64],
+        )
+        .await?;
+        Ok::<_, Error>(())
+    })
+}
+
+async fn count(database: &Database) -> i64 {
+    let row = database.row("SELECT COUNT(*) FROM account", params![]).await.unwrap().unwrap();
+    row.get(0).unwrap()
+}
+
+#[test]
+fn locations_parse() {
+    assert_eq!(Location::from_str("sqlite:/a/b").unwrap(), Location::Sqlite("/a/b".into()));
+    assert!(matches!(Location::from_str("postgres://u:p@h/d").unwrap(), Location::Postgres(_)));
+    assert!(Location::from_str("mysql://x").is_err());
+    assert!(Location::from_str("sqlite:").is_err());
+    assert!(!Location::from_str("postgres://u:secret@h/d").unwrap().display().contains("secret"));
+}
+
+#[tokio::test]
+async fn a_dropped_transaction_leaves_nothing() {
+    let (_folder, database) = sqlite().await;
+    {
+        let mut open = database.begin().await.unwrap();
+        open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64])
+            .await
+            .unwrap();
+    }
+    insert(&database, "2").await.unwrap();
+    assert_eq!(count(&database).await, 1);
+}
+
+#[tokio::test]
+async fn a_failed_body_leaves_nothing() {
+    let (_folder, database) = sqlite().await;
+    let result: Result<(), Error> = transaction!(database, open => {
+        open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64]).await?;
+        Err(Error::Corrupt("no".to_owned()))
+    });
+    assert!(result.is_err());
+    assert_eq!(count(&database).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_transactions_share_commits_and_all_are_kept() {
+    let (folder, database) = sqlite().await;
+    let tasks: Vec<_> = (0..200)
+        .map(|number: i64| {
+            let database = database.clone();
+            tokio::spawn(async move {
+                if number % 5 == 0 {
+                    // A client that goes away in the middle must not take its group with it.
+                    let mut open = database.begin().await.unwrap();
+                    open.execute(
+                        "INSERT INTO account (account, created_at) VALUES ($1, $2)",
+                        params![format!("gone-{number}"), 1_i64],
+                    )
+                    .await
+                    .unwrap();
+                    drop(open);
+                } else {
+                    insert(&database, &number.to_string()).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(count(&database).await, 160);
+    database.close().await;
+    let again = Database::open(&Location::Sqlite(folder.path().join("catalog.db"))).await.unwrap();
+    assert_eq!(count(&again).await, 160);
+}
+
+#[tokio::test]
+async fn values_come_back_as_they_went_in() {
+    let (_folder, database) = sqlite().await;
+    let row = database
+        .row(
+            "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT)",
+            params!["text", 5_i64, None::<String>],
+        )
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(row.get::<String>(0).unwrap(), "text");
+    assert_eq!(row.get::<i64>(1).unwrap(), 5);
+    assert_eq!(row.get::<Option<String>>(2).unwrap(), None);
+    assert!(row.get::<i64>(0).is_err());
+    assert_eq!(Value::from(Some(true)), Value::Integer(1));
+}
