@@ -87,6 +87,14 @@ pub enum Error {
         /// The children that are not in the repository, in the index's order.
         digests: Vec<String>,
     },
+    /// An index refers to the image, so it cannot be deleted (failure code ImageReferencedByManifestList).
+    #[error("the image is referenced by {} indexes", digests.len())]
+    ImageReferenced {
+        /// The repository.
+        place: Place,
+        /// The indexes.
+        digests: Vec<String>,
+    },
     /// LayerInaccessibleException: the layer is there but no image refers to it.
     #[error("layer {digest} belongs to no image")]
     LayerInaccessible {

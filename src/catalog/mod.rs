@@ -11,7 +11,7 @@
 
 mod error;
 
-pub use error::Error;
+pub use error::{Error, Place};
 
 use std::sync::Arc;
 
