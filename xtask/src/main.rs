@@ -1,1 +1,27 @@
-fn main() {}
+//! Build tool of the repository: `cargo xtask SUBCOMMAND`.
+
+mod codegen;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (subcommand, rest) = match arguments.split_first() {
+        Some((subcommand, rest)) => (subcommand.as_str(), rest),
+        None => ("", &[][..]),
+    };
+    let result = match subcommand {
+        "codegen" => codegen::run(rest),
+        _ => {
+            eprintln!("usage: cargo xtask codegen [--check | --import WHEEL_OR_DIRECTORY]");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
