@@ -47,7 +47,10 @@ impl fmt::Display for Timestamp {
 /// A number of seconds with at most three decimals.
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds of any year below 285,000 are exact in f64")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds of any year below 285,000 are exact in f64"
+        )]
         let milliseconds = self.0.div_euclid(1_000) as f64;
         serializer.serialize_f64(milliseconds / 1_000.0)
     }
