@@ -49,14 +49,14 @@ CREATE TABLE blob_link (
 
 CREATE INDEX blob_link_by_digest ON blob_link (digest);
 
+-- A layer being received. Its offset and its parts are not here: the blob store keeps them with the bytes, so
+-- that receiving bytes writes no row.
 CREATE TABLE upload (
     id TEXT COLLATE "C" PRIMARY KEY,
     repository_id TEXT COLLATE "C" NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
     started_at BIGINT NOT NULL,
     started_by TEXT NOT NULL,
-    expires_at BIGINT NOT NULL,
-    parts BIGINT NOT NULL,
-    has_short_part BIGINT NOT NULL
+    expires_at BIGINT NOT NULL
 );
 
 CREATE INDEX upload_by_repository ON upload (repository_id);

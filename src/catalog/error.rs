@@ -216,6 +216,9 @@ pub enum Error {
     /// A stored blob does not have its length or digest; it counts as missing and is logged.
     #[error("blob {0} is damaged")]
     Damaged(Digest),
+    /// The volume of the blobs has no room left; reads and deletions go on.
+    #[error("no space is left for blobs")]
+    StorageFull,
     /// Too much is going on; the caller may try again.
     #[error("the server is busy")]
     Busy,
