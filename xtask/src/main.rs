@@ -1,6 +1,9 @@
 //! Build tool of the repository: `cargo xtask SUBCOMMAND`.
 
 mod codegen;
+mod setup;
+mod test;
+mod tidy;
 
 use std::process::ExitCode;
 
@@ -12,8 +15,11 @@ fn main() -> ExitCode {
     };
     let result = match subcommand {
         "codegen" => codegen::run(rest),
+        "setup" => setup::run(),
+        "test" => test::run(),
+        "tidy" => tidy::run(),
         _ => {
-            eprintln!("usage: cargo xtask codegen [--check | --import WHEEL_OR_DIRECTORY]");
+            eprintln!("usage: cargo xtask setup | test | tidy | codegen [--check | --import WHEEL_OR_DIRECTORY]");
             return ExitCode::from(2);
         }
     };
