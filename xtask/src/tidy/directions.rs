@@ -11,7 +11,7 @@ use super::{Breach, File};
 pub fn breaches(files: &[File]) -> Vec<Breach> {
     let rust = files.iter().filter(|file| file.is_rust());
     rust.filter_map(|file| Some((file, module_of(&file.path)?)))
-        .flat_map(|(file, module)| file_breaches(file, &module))
+        .flat_map(|(file, module)| file_breaches(file, &module).into_iter().chain(driver_breaches(file)))
         .collect()
 }
 
