@@ -1,0 +1,39 @@
+//! What every acceptance test stands on.
+//!
+//! - [`Server`]: the binary under test on a free port with a data folder of its own.
+//! - [`Engine`]: a private Docker Engine, started once for all tests.
+//! - [`Terminal`]: one user's shell with nothing but the environment that was pasted into it.
+//! - [`Namespace`]: mounts and network of its own, for the tutorial's literal host name.
+//!
+//! Invariant: everything lies in temporary folders and ends with the test process, even when that is killed.
+
+mod engine;
+mod guardian;
+mod image;
+mod namespace;
+mod people;
+mod server;
+mod terminal;
+pub mod tools;
+
+pub use engine::Engine;
+pub use guardian::Guardian;
+pub use image::{TUTORIAL_LABELS, TUTORIAL_REVISION, build, unique_context};
+pub use namespace::Namespace;
+pub use people::{ACCOUNT, People, TUTORIAL_POLICY, denied, repository_arn, user_arn};
+pub use server::{Server, Settings};
+pub use terminal::{Answer, Terminal};
+
+use std::time::{Duration, Instant};
+
+/// Asks again and again until `question` has an answer. Panics with `what` after the limit.
+pub fn wait_for<T>(what: &str, limit: Duration, mut question: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(answer) = question() {
+            return answer;
+        }
+        assert!(begin.elapsed() < limit, "no {what} within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

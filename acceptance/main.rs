@@ -1,0 +1,28 @@
+//! The acceptance suite: every promise of the tutorial kept with the real `aws` and a real Docker Engine.
+//!
+//! Runs the binary that `LONGSHORE_BIN` names (CI: the release build); without it the one that cargo has just
+//! built. Nothing is skipped: a missing client fails the test that needs it, and `cargo xtask setup` installs it.
+//! The Engine needs root. Each file is one promise; `harness` starts servers, engines and users' terminals.
+//!
+//! Example: `cargo xtask setup && cargo test --test acceptance tutorial`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on fails loudly, with the reason in its message"
+)]
+#![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
+
+mod harness;
+
+mod harness_itself;
+mod kubernetes_role;
+mod layer_url;
+mod literal_host;
+mod permission_matrix;
+mod readme;
+mod restart;
+mod revocation;
+mod tutorial;
