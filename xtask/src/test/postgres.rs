@@ -133,3 +133,25 @@ fn random_hex() -> Result<String> {
     std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_server_answers_with_fsync_on_and_leaves_nothing_behind() {
+        let postgres = Postgres::start().unwrap();
+        let psql = postgres_programs().unwrap().join("psql");
+        let ask = |url: &str| Command::new(&psql).args(["-Atc", "show fsync", url]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&ask(postgres.url()).stdout), "on\n");
+        let url = postgres.url().to_owned();
+        assert!(
+            !ask(&url.replace("longshore:", "longshore:x")).status.success(),
+            "a wrong password is refused"
+        );
+        postgres.stop();
+        assert!(!ask(&url).status.success());
+        let folder = std::env::temp_dir().join(format!("longshore-postgres-{}", std::process::id()));
+        assert!(!folder.exists());
+    }
+}
