@@ -20,9 +20,9 @@ pub use engine::Engine;
 pub use guardian::Guardian;
 pub use image::{TUTORIAL_LABELS, TUTORIAL_REVISION, build, unique_context};
 pub use namespace::Namespace;
-pub use people::{ACCOUNT, People, TUTORIAL_POLICY, denied, repository_arn, user_arn};
+pub use people::{People, TUTORIAL_POLICY, denied, repository_arn, user_arn};
 pub use server::{Server, Settings};
-pub use terminal::{Answer, Terminal};
+pub use terminal::Terminal;
 
 use std::time::{Duration, Instant};
 

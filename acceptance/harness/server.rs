@@ -114,11 +114,6 @@ impl Server {
         Server { process, settings, printed, address, start_took }
     }
 
-    /// `127.0.0.1:40123`, from the `ready` line.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// Everything printed so far, both streams.
     pub fn printed(&self) -> String {
         self.printed.lock().unwrap().clone()
