@@ -19,7 +19,9 @@ fn main() -> ExitCode {
         "test" => test::run(),
         "tidy" => tidy::run(),
         _ => {
-            eprintln!("usage: cargo xtask setup | test | tidy | codegen [--check | --import WHEEL_OR_DIRECTORY]");
+            eprintln!(
+                "usage: cargo xtask setup | test | tidy | codegen [--check | --import WHEEL_OR_DIRECTORY]"
+            );
             return ExitCode::from(2);
         }
     };

@@ -202,18 +202,20 @@ pub fn rooted_paths(tokens: &[Token], module: &[String]) -> Vec<RootedPath> {
                     position += 2;
                 }
             }
-            Kind::Word(word) if !follows_separator && matches!(word.as_str(), "crate" | "self" | "super") => {
-                if tokens.get(position + 1).is_some_and(|next| next.kind == Kind::PathSeparator) {
-                    let base = base_of(word, &module);
-                    position = branch(tokens, position + 2, base, &mut found);
-                    continue;
-                }
+            Kind::Word(word)
+                if !follows_separator
+                    && matches!(word.as_str(), "crate" | "self" | "super")
+                    && tokens.get(position + 1).is_some_and(|next| next.kind == Kind::PathSeparator) =>
+            {
+                let base = base_of(word, &module);
+                position = branch(tokens, position + 2, base, &mut found);
+                continue;
             }
             Kind::Sign('{') => braces.push(false),
             Kind::Sign('}') => {
-                if braces.pop() == Some(true) {
-                    module.pop();
-                }
+                let leaves_module = braces.pop().unwrap_or(false);
+                let parents = module.len() - usize::from(leaves_module);
+                module.truncate(parents);
             }
             _ => {}
         }
