@@ -52,7 +52,8 @@ mod tests {
     #[test]
     fn keeps_leading_zeros_and_refuses_everything_else() {
         assert_eq!(AccountId::parse("000000000001").unwrap().as_str(), "000000000001");
-        for wrong in ["", "1", "12345678901", "1234567890123", "12345678901a", " 23456789012", "１２３４"] {
+        for wrong in ["", "1", "12345678901", "1234567890123", "12345678901a", " 23456789012", "１２３４"]
+        {
             assert!(AccountId::parse(wrong).is_err(), "{wrong:?}");
         }
     }

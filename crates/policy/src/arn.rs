@@ -63,7 +63,9 @@ impl Arn {
             return Err(ArnError::Empty);
         }
         let broken = |part: &str| part.chars().any(|letter| letter.is_control() || letter == ' ');
-        if [partition, service, region, account].into_iter().any(broken) || resource.chars().any(char::is_control) {
+        if [partition, service, region, account].into_iter().any(broken)
+            || resource.chars().any(char::is_control)
+        {
             return Err(ArnError::Character);
         }
         Ok(Arn {
@@ -151,6 +153,9 @@ mod tests {
         assert_eq!(Arn::parse("arn::iam::1:x").unwrap_err(), ArnError::Empty);
         assert_eq!(Arn::parse("arn:aws:iam::1:x\n").unwrap_err(), ArnError::Character);
         assert_eq!(Arn::parse("arn:a ws:iam::1:x").unwrap_err(), ArnError::Character);
-        assert_eq!(Arn::parse(&format!("arn:aws:iam::1:{}", "x".repeat(2048))).unwrap_err(), ArnError::Length);
+        assert_eq!(
+            Arn::parse(&format!("arn:aws:iam::1:{}", "x".repeat(2048))).unwrap_err(),
+            ArnError::Length
+        );
     }
 }

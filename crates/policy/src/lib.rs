@@ -63,12 +63,12 @@ pub use arn::{Arn, ArnError};
 pub use context::Context;
 pub use decision::{Decision, Denial, DenialNote, MatchedStatement, PolicyType, Reason};
 pub use document::{
-    Document, DocumentError, DocumentKind, Effect, Fault, Limit, PolicyPrincipal, Position, PrincipalClass, Span,
+    Document, DocumentError, DocumentKind, Effect, Fault, PolicyPrincipal, Position, PrincipalClass, Span,
     Statement,
 };
 pub use evaluate::{evaluate, evaluate_trust};
 pub use principal::{FederationOwner, Principal};
 pub use region::{Region, RegionError};
 pub use set::{PolicySet, PolicySource, Request, SourcedDocument};
-pub use simulate::{Outcome, Simulation, simulate, simulate_custom};
+pub use simulate::{Outcome, Simulation, simulate};
 pub use size::compact_size;

@@ -1,0 +1,262 @@
+//! Who asks: the authenticated principal of a request, its ARNs, and the context keys it brings (iam.md §3.8).
+//!
+//! Example: the session `s1` of the role `/app/puller` shows itself in denials as
+//! `arn:aws:sts::111122223333:assumed-role/puller/s1`, is named in policies by its role
+//! `arn:aws:iam::111122223333:role/app/puller` or by that session ARN, and has `aws:userid` `AROA…:s1`.
+
+use crate::account::AccountId;
+use crate::context::Context;
+
+/// The user who made a federated session with GetFederationToken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederationOwner {
+    /// Path of the user, `/` or `/…/`.
+    pub path: String,
+    /// Name of the user.
+    pub name: String,
+    /// Unique id of the user, `AIDA…`.
+    pub id: String,
+}
+
+/// An authenticated principal. Tags are what `aws:PrincipalTag/…` sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Principal {
+    /// The root of an account.
+    Root {
+        /// The account.
+        account: AccountId,
+    },
+    /// An IAM user, by long-term key or by a GetSessionToken session.
+    User {
+        /// The account of the user.
+        account: AccountId,
+        /// Path, `/` or `/…/`.
+        path: String,
+        /// Name.
+        name: String,
+        /// Unique id, `AIDA…`.
+        id: String,
+        /// Tags of the user.
+        tags: Vec<(String, String)>,
+    },
+    /// A session of a role.
+    RoleSession {
+        /// The account of the role.
+        account: AccountId,
+        /// Path of the role, `/` or `/…/`.
+        role_path: String,
+        /// Name of the role.
+        role_name: String,
+        /// Unique id of the role, `AROA…`.
+        role_id: String,
+        /// Name of the session.
+        session_name: String,
+        /// Tags of the role overlaid by tags of the session.
+        tags: Vec<(String, String)>,
+    },
+    /// A session made by GetFederationToken.
+    FederatedUser {
+        /// The account.
+        account: AccountId,
+        /// The name given to GetFederationToken.
+        name: String,
+        /// The user who made it; `None` when the root made it.
+        user: Option<FederationOwner>,
+        /// Tags of the session.
+        tags: Vec<(String, String)>,
+    },
+    /// The holder of an identity provider's token who calls AssumeRoleWithWebIdentity.
+    WebIdentity {
+        /// The account of the provider and of the role.
+        account: AccountId,
+        /// ARN of the provider.
+        provider_arn: String,
+        /// The `sub` claim.
+        subject: String,
+    },
+    /// A service of this installation that works on behalf of an account.
+    Service {
+        /// The account on whose behalf it works.
+        account: AccountId,
+        /// The service principal, such as `replication.ecr.amazonaws.com`.
+        name: String,
+    },
+}
+
+impl Principal {
+    /// The account that the principal belongs to or works for.
+    pub fn account(&self) -> &AccountId {
+        match self {
+            Principal::Root { account }
+            | Principal::User { account, .. }
+            | Principal::RoleSession { account, .. }
+            | Principal::FederatedUser { account, .. }
+            | Principal::WebIdentity { account, .. }
+            | Principal::Service { account, .. } => account,
+        }
+    }
+
+    /// The ARN shown in denials, GetCallerIdentity and audit: for sessions the session's.
+    ///
+    /// Services have no ARN and show their name; web identities show their provider.
+    pub fn arn(&self) -> String {
+        match self {
+            Principal::Root { account } => format!("arn:aws:iam::{account}:root"),
+            Principal::User { account, path, name, .. } => format!("arn:aws:iam::{account}:user{path}{name}"),
+            Principal::RoleSession { account, role_name, session_name, .. } => {
+                format!("arn:aws:sts::{account}:assumed-role/{role_name}/{session_name}")
+            }
+            Principal::FederatedUser { account, name, .. } => {
+                format!("arn:aws:sts::{account}:federated-user/{name}")
+            }
+            Principal::WebIdentity { provider_arn, .. } => provider_arn.clone(),
+            Principal::Service { name, .. } => name.clone(),
+        }
+    }
+
+    /// `aws:userid`: `AIDA…`, `AROA…:session`, `account:name` for federated users, the account id for root.
+    pub fn user_id(&self) -> String {
+        match self {
+            Principal::Root { account } => account.to_string(),
+            Principal::User { id, .. } => id.clone(),
+            Principal::RoleSession { role_id, session_name, .. } => format!("{role_id}:{session_name}"),
+            Principal::FederatedUser { account, name, .. } => format!("{account}:{name}"),
+            Principal::WebIdentity { subject, .. } => subject.clone(),
+            Principal::Service { name, .. } => name.clone(),
+        }
+    }
+
+    /// Writes the principal's keys into a context, and removes those it does not have.
+    ///
+    /// Keys: `aws:PrincipalArn` (role sessions: the role), `aws:PrincipalAccount`, `aws:PrincipalType`,
+    /// `aws:userid`, `aws:username` (users only), `aws:PrincipalTag/…`, `aws:PrincipalIsAWSService`,
+    /// `aws:PrincipalServiceName`, `aws:FederatedProvider` (web identities).
+    /// A door calls this once per request, before [`crate::evaluate()`]; without it no condition on the
+    /// principal can match.
+    pub fn context(&self, context: &mut Context) {
+        for key in
+            ["aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalType", "aws:userid", "aws:username"]
+        {
+            context.remove(key);
+        }
+        let service = matches!(self, Principal::Service { .. });
+        context.set("aws:PrincipalIsAWSService", if service { "true" } else { "false" });
+        let (kind, tags): (&str, &[(String, String)]) = match self {
+            Principal::Root { .. } => ("Account", &[]),
+            Principal::User { name, tags, .. } => {
+                context.set("aws:username", name.clone());
+                ("User", tags)
+            }
+            Principal::RoleSession { tags, .. } => ("AssumedRole", tags),
+            Principal::FederatedUser { tags, .. } => ("FederatedUser", tags),
+            Principal::WebIdentity { provider_arn, .. } => {
+                context.set("aws:FederatedProvider", provider_arn.clone());
+                return;
+            }
+            Principal::Service { name, .. } => {
+                context.set("aws:PrincipalServiceName", name.clone());
+                return;
+            }
+        };
+        context.set("aws:PrincipalType", kind);
+        context.set("aws:PrincipalAccount", self.account().as_str());
+        context.set("aws:PrincipalArn", self.role_arn().unwrap_or_else(|| self.arn()));
+        context.set("aws:userid", self.user_id());
+        for (key, value) in tags {
+            context.set(&format!("aws:PrincipalTag/{key}"), value.clone());
+        }
+    }
+
+    /// ARN of the user, or of the user behind a federated session.
+    pub(crate) fn user_arn(&self) -> Option<String> {
+        match self {
+            Principal::User { .. } => Some(self.arn()),
+            Principal::FederatedUser { account, user: Some(user), .. } => {
+                Some(format!("arn:aws:iam::{account}:user{}{}", user.path, user.name))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn user_unique_id(&self) -> Option<&str> {
+        match self {
+            Principal::User { id, .. } => Some(id),
+            Principal::FederatedUser { user: Some(user), .. } => Some(&user.id),
+            _ => None,
+        }
+    }
+
+    /// ARN of the role behind a session, with its path.
+    pub fn role_arn(&self) -> Option<String> {
+        match self {
+            Principal::RoleSession { account, role_path, role_name, .. } => {
+                Some(format!("arn:aws:iam::{account}:role{role_path}{role_name}"))
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn role_unique_id(&self) -> Option<&str> {
+        match self {
+            Principal::RoleSession { role_id, .. } => Some(role_id),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn session_arn(&self) -> Option<String> {
+        matches!(self, Principal::RoleSession { .. } | Principal::FederatedUser { .. }).then(|| self.arn())
+    }
+
+    /// Whether naming the account names this principal. Services count: replication is granted to the source
+    /// account in a registry policy (ecr.md §6.2). Web identities are no members of the account.
+    pub(crate) fn is_of_account(&self) -> bool {
+        !matches!(self, Principal::WebIdentity { .. })
+    }
+
+    /// Whether identity policies cannot limit the caller: the root, or a federated session that the root made.
+    pub(crate) fn has_root_identity(&self) -> bool {
+        matches!(self, Principal::Root { .. } | Principal::FederatedUser { user: None, .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Principal;
+    use crate::{AccountId, Context};
+
+    fn account() -> AccountId {
+        AccountId::parse("111122223333").unwrap()
+    }
+
+    #[test]
+    fn a_role_session_shows_its_session_but_counts_as_its_role() {
+        let session = Principal::RoleSession {
+            account: account(),
+            role_path: "/app/".into(),
+            role_name: "puller".into(),
+            role_id: "AROAPULLER".into(),
+            session_name: "s1".into(),
+            tags: vec![("team".into(), "web".into())],
+        };
+        assert_eq!(session.arn(), "arn:aws:sts::111122223333:assumed-role/puller/s1");
+        let mut context = Context::new();
+        context.set("aws:username", "left over");
+        session.context(&mut context);
+        assert_eq!(context.get("aws:PrincipalArn"), Some("arn:aws:iam::111122223333:role/app/puller"));
+        assert_eq!(context.get("aws:userid"), Some("AROAPULLER:s1"));
+        assert_eq!(context.get("aws:PrincipalTag/Team"), Some("web"));
+        assert_eq!(context.get("aws:username"), None);
+    }
+
+    #[test]
+    fn root_and_services() {
+        let mut context = Context::new();
+        Principal::Root { account: account() }.context(&mut context);
+        assert_eq!(context.get("aws:PrincipalType"), Some("Account"));
+        assert_eq!(context.get("aws:userid"), Some("111122223333"));
+        let service = Principal::Service { account: account(), name: "replication.ecr.amazonaws.com".into() };
+        service.context(&mut context);
+        assert_eq!(context.get("aws:PrincipalIsAWSService"), Some("true"));
+        assert_eq!(context.get("aws:PrincipalArn"), None);
+    }
+}
