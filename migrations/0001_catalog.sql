@@ -26,7 +26,7 @@ CREATE TABLE repository_tag (
     PRIMARY KEY (repository_id, key)
 );
 
--- One row is one stored object. The storage key is digest and generation: the collector deletes exactly the
+-- One row is one stored object; review_after as in blob_link: set when the last link may have gone. The storage key is digest and generation: the collector deletes exactly the
 -- generation that it unlinked, so a push of the same digest in that moment cannot lose its bytes.
 CREATE TABLE blob (
     digest TEXT COLLATE "C" PRIMARY KEY,
@@ -34,20 +34,24 @@ CREATE TABLE blob (
     size_bytes BIGINT NOT NULL,
     state TEXT NOT NULL,
     created_at BIGINT NOT NULL,
-    review_after BIGINT NOT NULL
+    review_after BIGINT
 );
 
-CREATE INDEX blob_by_review ON blob (review_after);
+CREATE INDEX blob_by_review ON blob (review_after) WHERE review_after IS NOT NULL;
 
--- A repository may read a blob.
+-- A repository may read a blob. review_after is the collector's queue: set when a blob arrives and when an
+-- image goes; the collector then removes a link that no image needs, or forgets the review of one that is needed.
 CREATE TABLE blob_link (
     repository_id TEXT COLLATE "C" NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
     digest TEXT COLLATE "C" NOT NULL REFERENCES blob (digest),
     linked_at BIGINT NOT NULL,
+    review_after BIGINT,
     PRIMARY KEY (repository_id, digest)
 );
 
 CREATE INDEX blob_link_by_digest ON blob_link (digest);
+
+CREATE INDEX blob_link_by_review ON blob_link (review_after) WHERE review_after IS NOT NULL;
 
 -- A layer being received. Its offset and its parts are not here: the blob store keeps them with the bytes, so
 -- that receiving bytes writes no row.

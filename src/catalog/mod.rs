@@ -10,12 +10,19 @@
 //! repository depends on what lies in another.
 
 mod error;
+pub mod image;
+mod tag_mutability;
 
 pub use error::{Error, Place};
+pub use tag_mutability::{Mode, TagMutability};
 
 use std::sync::Arc;
 
+use oci::Digest;
+
+use crate::access::Repository;
 use crate::environment::Environment;
+use crate::params;
 use crate::store::blob::Blobs;
 use crate::store::db::Database;
 
@@ -25,12 +32,70 @@ pub struct Catalog {
     database: Database,
     blobs: Arc<Blobs>,
     environment: Environment,
+    limits: Limits,
+    image_counts: Arc<image::ImageCounts>,
+}
+
+/// The quotas that an operator may change (ecr.md §9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Repositories in one registry.
+    pub repositories_per_registry: i64,
+    /// Images in one repository.
+    pub images_per_repository: i64,
+    /// How long an upload may lie unfinished, in microseconds.
+    pub upload_expiry: i64,
+    /// How long a blob that no image names is kept, in microseconds.
+    pub blob_grace: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let day = 24 * 3600 * crate::environment::SECOND;
+        Self {
+            repositories_per_registry: 100_000,
+            images_per_repository: 100_000,
+            upload_expiry: day,
+            blob_grace: day,
+        }
+    }
 }
 
 impl Catalog {
     /// A catalog over an open database and a blob store.
     #[must_use]
-    pub fn new(database: Database, blobs: Arc<Blobs>, environment: Environment) -> Self {
-        Self { database, blobs, environment }
+    pub fn new(database: Database, blobs: Arc<Blobs>, environment: Environment, limits: Limits) -> Self {
+        Self { database, blobs, environment, limits, image_counts: Arc::default() }
+    }
+
+    /// The id of a repository.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`] when there is none.
+    async fn require_repository(&self, repository: &Repository) -> Result<String, Error> {
+        let row = self.database.row(REPOSITORY_ID, repository_parameters(repository)).await?;
+        let row = row.ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
+        Ok(row.get(0)?)
+    }
+}
+
+/// The id of a repository by account, region and name.
+const REPOSITORY_ID: &str = "SELECT id FROM repository WHERE account = $1 AND region = $2 AND name = $3";
+
+/// The first three parameters of every statement that finds a repository by name.
+fn repository_parameters(repository: &Repository) -> Vec<crate::store::db::Value> {
+    let registry = &repository.registry;
+    params![registry.account.as_str(), registry.region.as_str(), repository.name.as_str()]
+}
+
+/// Reads a digest column.
+fn stored_digest(text: &str) -> Result<Digest, Error> {
+    Digest::parse(text)
+        .map_err(|_| crate::store::db::Error::Corrupt(format!("{text:?} is no digest")).into())
+}
+
+impl From<&Repository> for Place {
+    fn from(repository: &Repository) -> Self {
+        Self { account: repository.registry.account.clone(), name: repository.name.clone() }
     }
 }

@@ -1,0 +1,287 @@
+//! PutImage: the decision table of ecr.md §4.3 in one transaction.
+
+use std::collections::BTreeSet;
+
+use oci::{Digest, Manifest, ManifestKind, Tag};
+
+use super::MAX_TAGS_PER_IMAGE;
+use crate::access::{Allowed, Repository, action};
+use crate::catalog::{Catalog, Error, TagMutability};
+use crate::store::db::Transaction;
+use crate::{params, transaction};
+
+/// A manifest to be stored.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    /// The manifest, byte for byte as sent.
+    pub bytes: Vec<u8>,
+    /// What the bytes say.
+    pub manifest: Manifest,
+    /// The tag that shall point at it.
+    pub tag: Option<Tag>,
+    /// The digest that the caller expects, as sent.
+    pub expected_digest: Option<String>,
+}
+
+/// What a push has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// The digest of the manifest.
+    pub digest: Digest,
+    /// The manifest that this one is about.
+    pub subject: Option<Digest>,
+}
+
+/// What the transaction found before it changed anything.
+struct Found {
+    repository_id: String,
+    mutability: TagMutability,
+    has_image: bool,
+    tagged_digest: Option<String>,
+}
+
+impl Catalog {
+    /// Stores an image and points the tag at it; both or nothing.
+    ///
+    /// A tag that moves leaves its old image in place, untagged if that was its last tag. `imagePushedAt` of an
+    /// image that is already there does not change (unverified).
+    ///
+    /// # Errors
+    /// [`Error::ImageDigestDoesNotMatch`], [`Error::RepositoryNotFound`], [`Error::LayersNotFound`],
+    /// [`Error::ReferencedImagesNotFound`], [`Error::ImageTagAlreadyExists`], [`Error::ImageAlreadyExists`],
+    /// [`Error::LimitExceeded`], and [`Error::InvalidParameter`] for a schema 1 manifest without a tag.
+    pub async fn put_image(
+        &self,
+        allowed: &Allowed<action::PutImage>,
+        image: &NewImage,
+    ) -> Result<Pushed, Error> {
+        let repository = allowed.resource();
+        let algorithm = match &image.expected_digest {
+            Some(text) => Digest::parse(text).map_or(oci::Algorithm::Sha256, |digest| digest.algorithm()),
+            None => oci::Algorithm::Sha256,
+        };
+        let digest = Digest::of(algorithm, &image.bytes);
+        if let Some(expected) = image.expected_digest.as_ref().filter(|text| *text != digest.as_str()) {
+            return Err(Error::ImageDigestDoesNotMatch { place: repository.into(), digest: expected.clone() });
+        }
+        if image.manifest.kind == ManifestKind::Schema1 && image.tag.is_none() {
+            return Err(Error::InvalidParameter {
+                parameter: "ImageTag",
+                constraint: "You must specify the image tag for this image type".to_owned(),
+            });
+        }
+        let tag_id = self.environment.new_id()?;
+        let (now, by) = (self.environment.now(), allowed.by());
+        let (repository_id, is_new) = transaction!(self.database, open => {
+            let found = look(open, repository, &digest, image.tag.as_ref()).await?;
+            decide(&found, repository, &digest, image.tag.as_ref())?;
+            if found.has_image {
+                limit_tags(open, &found.repository_id, &digest).await?;
+            } else {
+                self.limit_images(open, &found.repository_id).await?;
+                insert(open, &found.repository_id, &digest, image, now, &by).await?;
+                require_references(open, repository, &found.repository_id, &digest, image).await?;
+            }
+            if let Some(tag) = &image.tag {
+                if found.tagged_digest.is_some() {
+                    open.execute(
+                        "UPDATE tag SET ended_at = $1, ended_by = $2 \
+                         WHERE repository_id = $3 AND name = $4 AND ended_at IS NULL",
+                        params![now, by.as_str(), found.repository_id.as_str(), tag.as_str()],
+                    )
+                    .await?;
+                }
+                open.execute(
+                    "INSERT INTO tag (id, repository_id, name, digest, set_at, set_by) \
+                     VALUES ($1, $2, $3, $4, $5, $6)",
+                    params![
+                        tag_id.as_str(),
+                        found.repository_id.as_str(),
+                        tag.as_str(),
+                        digest.as_str(),
+                        now,
+                        by.as_str()
+                    ],
+                )
+                .await?;
+            }
+            Ok::<_, Error>((found.repository_id, !found.has_image))
+        })?;
+        if is_new {
+            self.image_counts.increment(&repository_id);
+        }
+        Ok(Pushed { digest, subject: image.manifest.subject.as_ref().map(|subject| subject.digest.clone()) })
+    }
+
+    async fn limit_images(&self, open: &mut Transaction, repository_id: &str) -> Result<(), Error> {
+        let limit = self.limits.images_per_repository;
+        if self.image_counts.below(repository_id, limit) {
+            return Ok(());
+        }
+        let row = open
+            .required("SELECT COUNT(*) FROM image WHERE repository_id = $1", params![repository_id])
+            .await?;
+        let count: i64 = row.get(0)?;
+        if count >= limit {
+            let maximum = u64::try_from(limit).unwrap_or(0);
+            return Err(Error::LimitExceeded { limit: "images per repository", maximum });
+        }
+        self.image_counts.set(repository_id, count);
+        Ok(())
+    }
+}
+
+async fn look(
+    open: &mut Transaction,
+    repository: &Repository,
+    digest: &Digest,
+    tag: Option<&Tag>,
+) -> Result<Found, Error> {
+    let registry = &repository.registry;
+    let row = open
+        .row(
+            "SELECT r.id, r.tag_mutability, r.tag_mutability_filters, \
+             (SELECT COUNT(*) FROM image i WHERE i.repository_id = r.id AND i.digest = $4), \
+             (SELECT t.digest FROM tag t WHERE t.repository_id = r.id AND t.name = $5 AND t.ended_at IS NULL) \
+             FROM repository r WHERE r.account = $1 AND r.region = $2 AND r.name = $3",
+            params![
+                registry.account.as_str(),
+                registry.region.as_str(),
+                repository.name.as_str(),
+                digest.as_str(),
+                tag.map(Tag::as_str)
+            ],
+        )
+        .await?
+        .ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
+    Ok(Found {
+        repository_id: row.get(0)?,
+        mutability: TagMutability::read(&row.get::<String>(1)?, &row.get::<String>(2)?)?,
+        has_image: row.get::<i64>(3)? > 0,
+        tagged_digest: row.get(4)?,
+    })
+}
+
+/// The refusals of the table that need only what was found.
+fn decide(found: &Found, repository: &Repository, digest: &Digest, tag: Option<&Tag>) -> Result<(), Error> {
+    let already = || Error::ImageAlreadyExists {
+        place: repository.into(),
+        digest: digest.clone(),
+        tag: tag.cloned(),
+    };
+    match (tag, &found.tagged_digest) {
+        (None, _) if found.has_image => Err(already()),
+        // The same image under the same tag wins over immutability (unverified).
+        (Some(_), Some(current)) if current == digest.as_str() => Err(already()),
+        (Some(tag), Some(_)) if found.mutability.is_immutable(tag) => {
+            Err(Error::ImageTagAlreadyExists { place: repository.into(), tag: tag.clone() })
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn limit_tags(open: &mut Transaction, repository_id: &str, digest: &Digest) -> Result<(), Error> {
+    let row = open
+        .required(
+            "SELECT COUNT(*) FROM tag WHERE repository_id = $1 AND digest = $2 AND ended_at IS NULL",
+            params![repository_id, digest.as_str()],
+        )
+        .await?;
+    if row.get::<i64>(0)? >= MAX_TAGS_PER_IMAGE {
+        let maximum = u64::try_from(MAX_TAGS_PER_IMAGE).unwrap_or(0);
+        return Err(Error::LimitExceeded { limit: "tags per image", maximum });
+    }
+    Ok(())
+}
+
+async fn insert(
+    open: &mut Transaction,
+    repository_id: &str,
+    digest: &Digest,
+    image: &NewImage,
+    now: i64,
+    by: &str,
+) -> Result<(), Error> {
+    let manifest = &image.manifest;
+    let annotations = serde_json::to_string(&manifest.annotations).map_err(|error| Error::Internal(error.into()))?;
+    let artifact_type = manifest.effective_artifact_type();
+    let subject = manifest.subject.as_ref().map(|subject| subject.digest.as_str());
+    let size = i64::try_from(manifest.image_size()).unwrap_or(i64::MAX);
+    open.execute(
+        "INSERT INTO image (repository_id, digest, media_type, artifact_type, subject_digest, manifest, \
+         annotations, size_bytes, pushed_at, pushed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        params![
+            repository_id,
+            digest.as_str(),
+            manifest.media_type.as_str(),
+            artifact_type,
+            subject,
+            image.bytes.as_slice(),
+            annotations,
+            size,
+            now,
+            by
+        ],
+    )
+    .await?;
+    for (target, kind) in references(manifest) {
+        open.execute(
+            "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (repository_id, digest, target) DO NOTHING",
+            params![repository_id, digest.as_str(), target, kind],
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+/// What the manifest names, with the kind that the rows carry.
+fn references(manifest: &Manifest) -> impl Iterator<Item = (&str, &'static str)> {
+    let blobs = manifest.referenced_blobs().map(|blob| (blob.digest.as_str(), "blob"));
+    let children = manifest.manifests.iter().map(|child| (child.digest.as_str(), "manifest"));
+    blobs.chain(children)
+}
+
+/// Everything that the new image names must be in this repository; an index is as large as its largest child.
+async fn require_references(
+    open: &mut Transaction,
+    repository: &Repository,
+    repository_id: &str,
+    digest: &Digest,
+    image: &NewImage,
+) -> Result<(), Error> {
+    let missing = open
+        .rows(
+            "SELECT r.target FROM image_reference r WHERE r.repository_id = $1 AND r.digest = $2 \
+             AND ((r.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob_link l \
+             WHERE l.repository_id = r.repository_id AND l.digest = r.target)) \
+             OR (r.kind = 'manifest' AND NOT EXISTS (SELECT 1 FROM image i \
+             WHERE i.repository_id = r.repository_id AND i.digest = r.target)))",
+            params![repository_id, digest.as_str()],
+        )
+        .await?;
+    let missing = missing.iter().map(|row| row.get::<String>(0)).collect::<Result<BTreeSet<_>, _>>()?;
+    if !missing.is_empty() {
+        let mut named = BTreeSet::new();
+        let digests: Vec<String> = references(&image.manifest)
+            .filter(|(target, _)| missing.contains(*target) && named.insert(*target))
+            .map(|(target, _)| target.to_owned())
+            .collect();
+        let place = repository.into();
+        return Err(match image.manifest.kind {
+            ManifestKind::Index => Error::ReferencedImagesNotFound { place, digests },
+            ManifestKind::Image | ManifestKind::Schema1 => Error::LayersNotFound { place, digests },
+        });
+    }
+    if image.manifest.kind == ManifestKind::Index {
+        open.execute(
+            "UPDATE image SET size_bytes = COALESCE((SELECT MAX(c.size_bytes) FROM image c \
+             JOIN image_reference r ON r.repository_id = c.repository_id AND r.target = c.digest \
+             WHERE r.repository_id = $1 AND r.digest = $2 AND r.kind = 'manifest'), 0) \
+             WHERE repository_id = $1 AND digest = $2",
+            params![repository_id, digest.as_str()],
+        )
+        .await?;
+    }
+    Ok(())
+}
