@@ -112,7 +112,7 @@ fn the_tutorials_own_trap_is_explained_and_has_a_way_out() {
     root.run("aws ecr create-repository --repository-name randserver");
     let people = People::of(root);
     let johndoe = people.user("johndoe");
-    people.into_the_tutorial_group("johndoe");
+    people.join_tutorial_group("johndoe");
 
     let refusal = johndoe.fails("aws ecr get-login-password");
     assert!(refusal.ends_with(&denied(&user_arn("johndoe"), "ecr:GetAuthorizationToken", "*")), "{refusal}");

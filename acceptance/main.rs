@@ -22,6 +22,7 @@ mod kubernetes_role;
 mod layer_url;
 mod literal_host;
 mod permission_matrix;
+mod postgres;
 mod readme;
 mod restart;
 mod revocation;

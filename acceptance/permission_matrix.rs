@@ -153,7 +153,7 @@ impl Trial {
             "no-policy" => people.user(&user_name),
             "tutorial-group" => {
                 let user = people.user(&user_name);
-                people.into_the_tutorial_group(&user_name);
+                people.join_tutorial_group(&user_name);
                 user
             }
             managed => people.user_with(&user_name, &format!("AmazonEC2ContainerRegistry{managed}")),

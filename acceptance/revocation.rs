@@ -45,7 +45,7 @@ fn a_new_version_of_a_policy_and_a_left_group_count_at_once() {
     root.run("aws ecr create-repository --repository-name randserver");
     let people = People::of(&root);
     let bob = people.user("bob");
-    people.into_the_tutorial_group("bob");
+    people.join_tutorial_group("bob");
     bob.run("aws ecr list-images --repository-name randserver");
     let denial = r#"{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"ecr:*","Resource":"*"}}"#;
     let policy = "arn:aws:iam::123456789012:policy/push-to-randserver";

@@ -58,7 +58,7 @@ impl People<'_> {
     }
 
     /// Makes the tutorial's group with its policy and puts the user into it.
-    pub fn into_the_tutorial_group(&self, user: &str) {
+    pub fn join_tutorial_group(&self, user: &str) {
         self.root.write("policy.json", TUTORIAL_POLICY);
         let policy = "arn:aws:iam::123456789012:policy/push-to-randserver";
         self.root.run("aws iam create-group --group-name randserver-developers");
