@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use policy::{AccountId, Principal, Region};
+use zeroize::Zeroizing;
 
 /// Who sends a request, with what, from where.
 #[derive(Debug, Clone)]
@@ -28,12 +29,25 @@ impl Caller {
 }
 
 /// The key that signed the request, or that the docker password stands for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Credential {
     /// `AKIA…` or `ASIA…`
     pub access_key_id: String,
+    /// The session token that came with temporary credentials; a docker password seals it again.
+    pub session_token: Option<Zeroizing<String>>,
     /// Facts of temporary credentials; `None` for a long-term key.
     pub session: Option<Session>,
+}
+
+impl std::fmt::Debug for Credential {
+    // By hand, so that the session token never reaches a log.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Credential")
+            .field("access_key_id", &self.access_key_id)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the sealed session token of temporary credentials says.

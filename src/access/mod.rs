@@ -15,9 +15,17 @@
 
 pub mod action;
 mod allowed;
+pub mod audit;
+mod authenticate;
+mod authorize;
 mod caller;
+mod guard;
+mod password;
 mod resource;
 
 pub use allowed::{Allowed, Check, Grant, NotGranted};
+pub use authenticate::{Arrival, BasicError, SignatureError};
+pub use authorize::AccessError;
 pub use caller::{Caller, Credential, Origin, Session};
+pub use guard::Guard;
 pub use resource::{Identity, Registry, Repository, Resource};

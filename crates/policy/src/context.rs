@@ -57,6 +57,11 @@ impl Context {
         }
     }
 
+    /// Takes over all keys of another context; keys of both have the other's values afterwards.
+    pub fn extend(&mut self, other: &Context) {
+        self.entries.extend(other.entries.iter().map(|(key, values)| (key.clone(), values.clone())));
+    }
+
     /// Sets a binary key; only `BinaryEquals` and `Null` see it.
     pub fn set_binary(&mut self, key: &str, value: impl Into<Vec<u8>>) {
         self.entries.insert(fold(key), Values::Binary(value.into()));

@@ -1,0 +1,155 @@
+//! May the caller do this? Gathers the current policies and asks the engine.
+
+use std::sync::Arc;
+
+use policy::{Context, Decision, DenialNote, PolicySet, Request};
+
+use super::Guard;
+use super::allowed::{Check, Grant};
+use super::caller::Caller;
+use super::resource::{Repository, Resource};
+use crate::catalog::{self, AccessFacts};
+use crate::environment::SECOND;
+use crate::identity::{self, Policies};
+
+/// Why an operation may not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// The policies do not allow it; the sentence is AWS's, naming principal, action and resource.
+    #[error("{sentence}")]
+    Denied {
+        /// What the client is told.
+        sentence: String,
+    },
+    /// The policies could not be read: nothing is allowed then.
+    #[error("policies cannot be read: {0}")]
+    Identity(#[from] identity::Error),
+    /// The repository's policy could not be read: nothing is allowed then.
+    #[error("the repository's policy cannot be read: {0}")]
+    Catalog(#[source] Box<catalog::Error>),
+}
+
+impl From<catalog::Error> for AccessError {
+    fn from(error: catalog::Error) -> Self {
+        Self::Catalog(Box::new(error))
+    }
+}
+
+impl Guard {
+    /// Decides all checks of one operation with the caller's current policies; one denial refuses it all.
+    ///
+    /// # Errors
+    /// [`AccessError::Denied`] for the first check that is not allowed.
+    pub async fn authorize(&self, caller: &Arc<Caller>, checks: Vec<Check>) -> Result<Grant, AccessError> {
+        let policies =
+            self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let base = self.base_context(caller);
+        let mut known: Option<(Repository, Option<AccessFacts>)> = None;
+        for check in &checks {
+            let facts = match &check.resource {
+                Resource::Repository(repository) => {
+                    if known.as_ref().is_none_or(|(other, _)| other != repository) {
+                        let facts = self.catalog.access_facts(repository).await?;
+                        known = Some((repository.clone(), facts));
+                    }
+                    known.as_ref().and_then(|(_, facts)| facts.as_ref())
+                }
+                _ => None,
+            };
+            let decision = decide(caller, check, &policies, facts, &base);
+            self.audit.record(caller, check, &decision);
+            if let Decision::Denied(denial) = decision {
+                if denial.note == Some(DenialNote::UnreadablePolicy) {
+                    // Denied because nobody knows what the document meant to say: the operator must look.
+                    tracing::error!(action = check.action, "a stored policy cannot be read; access is denied");
+                }
+                let principal = caller.principal.arn();
+                let sentence = denial.sentence(&principal, check.action, &check.resource.display());
+                return Err(AccessError::Denied { sentence });
+            }
+        }
+        Ok(Grant::new(Arc::clone(caller), checks))
+    }
+
+    /// Whether the caller could still perform `check` if the repository had `proposed` as its policy: the
+    /// lock-out test of SetRepositoryPolicy.
+    ///
+    /// # Errors
+    /// [`AccessError::Identity`] when the policies cannot be read.
+    pub async fn would_allow(
+        &self,
+        caller: &Arc<Caller>,
+        check: &Check,
+        proposed: &AccessFacts,
+    ) -> Result<bool, AccessError> {
+        let policies =
+            self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let decision = decide(caller, check, &policies, Some(proposed), &self.base_context(caller));
+        Ok(matches!(decision, Decision::Allowed(_)))
+    }
+
+    /// The context keys of the caller and the connection (iam.md §3.8).
+    #[must_use]
+    pub fn base_context(&self, caller: &Caller) -> Context {
+        let mut context = Context::new();
+        caller.principal.context(&mut context);
+        let now = self.environment.now();
+        context.set("aws:CurrentTime", aws::Timestamp::from_microseconds(now).to_string());
+        context.set("aws:EpochTime", now.div_euclid(SECOND).to_string());
+        context.set("aws:SourceIp", caller.origin.address.to_string());
+        context.set("aws:SecureTransport", caller.origin.is_secure.to_string());
+        context.set("aws:RequestedRegion", caller.region.as_str());
+        context.set("aws:ViaAWSService", "false");
+        context.set("aws:PrincipalIsAWSService", "false");
+        if let Some(agent) = &caller.origin.user_agent {
+            context.set("aws:UserAgent", agent.as_str());
+        }
+        if let Some(referer) = &caller.origin.referer {
+            context.set("aws:Referer", referer.as_str());
+        }
+        if let Some(session) = &caller.credential.session {
+            let issued = aws::Timestamp::from_microseconds(session.issued_at).to_string();
+            context.set("aws:TokenIssueTime", issued);
+            // Absent for long-term keys on purpose: the BoolIfExists idiom depends on it.
+            context.set("aws:MultiFactorAuthPresent", "false");
+            if let Some(source) = &session.source_identity {
+                context.set("aws:SourceIdentity", source.as_str());
+            }
+        }
+        context
+    }
+}
+
+fn decide(
+    caller: &Caller,
+    check: &Check,
+    policies: &Policies,
+    facts: Option<&AccessFacts>,
+    base: &Context,
+) -> Decision {
+    let mut context = base.clone();
+    context.extend(&check.context);
+    context.set("aws:ResourceAccount", check.resource.account().as_str());
+    for (key, value) in facts.map(|facts| facts.tags.as_slice()).unwrap_or_default() {
+        // Both names exist for every repository action (service authorization reference of ECR).
+        context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
+        context.set(&format!("ecr:ResourceTag/{key}"), value.as_str());
+    }
+    let resource = facts.and_then(|facts| facts.policy.clone());
+    let set = PolicySet {
+        identity: policies.identity.clone(),
+        boundary: policies.boundary.clone(),
+        session: policies.session.clone(),
+        resource: resource.into_iter().collect(),
+        guard_rail: Vec::new(),
+    };
+    let arn = check.resource.arn();
+    let request = Request {
+        principal: &caller.principal,
+        action: check.action,
+        resource: &arn,
+        resource_account: check.resource.account(),
+        context: &context,
+    };
+    policy::evaluate(&set, &request)
+}
