@@ -3,6 +3,8 @@
 //! A door never imports another door. What they share lies here: [`Incoming`], [`Outgoing`], [`Services`].
 
 pub mod body;
+pub mod registry;
+pub mod sentence;
 
 use std::sync::Arc;
 
@@ -42,6 +44,8 @@ pub struct Services {
     pub catalog: Catalog,
     /// Users, groups, roles, policies, keys.
     pub identity: IdentityRoom,
+    /// Authenticates and authorises.
+    pub guard: crate::access::Guard,
     /// The installation's sealing keys.
     pub sealer: Arc<Sealer>,
     /// Names of the installation.

@@ -133,6 +133,7 @@ pub fn catalog(error: &Error) -> String {
         Error::Damaged(digest) => {
             format!("The stored bytes of '{digest}' are damaged; push the layer again to heal it")
         }
+        Error::StorageFull => "The registry's storage is full; its operator must make room".to_owned(),
         Error::Busy => "Rate exceeded".to_owned(),
         Error::Internal(_) => "The server failed; its log has the reason under the request id.".to_owned(),
     }

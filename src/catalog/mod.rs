@@ -9,10 +9,12 @@
 //! INVARIANT: a blob is visible in a repository only through a `blob_link` row; no answer about one
 //! repository depends on what lies in another.
 
+mod access_facts;
 mod error;
 pub mod image;
 mod tag_mutability;
 
+pub use access_facts::AccessFacts;
 pub use error::{Error, Place};
 pub use tag_mutability::{Mode, TagMutability};
 
@@ -34,6 +36,7 @@ pub struct Catalog {
     environment: Environment,
     limits: Limits,
     image_counts: Arc<image::ImageCounts>,
+    compiled_policies: Arc<access_facts::CompiledPolicies>,
 }
 
 /// The quotas that an operator may change (ecr.md §9).
@@ -65,7 +68,14 @@ impl Catalog {
     /// A catalog over an open database and a blob store.
     #[must_use]
     pub fn new(database: Database, blobs: Arc<Blobs>, environment: Environment, limits: Limits) -> Self {
-        Self { database, blobs, environment, limits, image_counts: Arc::default() }
+        Self {
+            database,
+            blobs,
+            environment,
+            limits,
+            image_counts: Arc::default(),
+            compiled_policies: Arc::default(),
+        }
     }
 
     /// The id of a repository.

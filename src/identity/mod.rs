@@ -4,6 +4,10 @@
 //! nor XML. Every function that a caller can reach takes the guard's
 //! [`Allowed`](crate::access::Allowed).
 
+mod pending;
+
+pub use pending::{Authenticated, Error, Lookup, Policies};
+
 use std::sync::Arc;
 
 use crate::environment::Environment;

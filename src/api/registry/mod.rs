@@ -1,0 +1,150 @@
+//! The registry door: what docker, containerd, podman, oras and cosign speak.
+//!
+//! One request goes through five steps: which operation is it, who sends it, may they, do it, answer. Nothing
+//! about names is told before the password is checked, and nothing about existence before the guard agrees.
+
+mod checks;
+mod error;
+mod operation;
+
+use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+
+pub use error::Error;
+pub use operation::{MAX_PAGE, Malformed, Operation, Page, Refusal};
+
+use crate::access::{Arrival, Grant};
+use crate::api::{Body, Incoming, Outgoing, Services};
+
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+
+/// Answers one request of the registry face.
+pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
+    let base_url = incoming.base_url.clone();
+    let is_head = incoming.head.method == http::Method::HEAD;
+    let mut response = match serve(services, incoming).await {
+        Ok(response) => response,
+        Err(error) => {
+            report(&error);
+            error.answer(&base_url)
+        }
+    };
+    response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
+    if is_head {
+        // The length stays that of the body which GET would send.
+        use http_body::Body as _;
+        if let Some(length) = response.body().size_hint().exact() {
+            response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+        }
+        *response.body_mut() = Body::empty();
+    }
+    response
+}
+
+async fn serve(services: &Services, incoming: Incoming) -> Result<Outgoing, Error> {
+    let uri = &incoming.head.uri;
+    let operation = Operation::parse(&incoming.head.method, uri.path(), uri.query());
+    let arrival = Arrival {
+        origin: incoming.origin.clone(),
+        region: incoming.registry.region.clone(),
+        request_id: incoming.request_id.clone(),
+    };
+    let caller = match services.guard.basic(&incoming.head, arrival).await {
+        Ok(caller) => caller,
+        Err(error) => {
+            drain(incoming);
+            return Err(error.into());
+        }
+    };
+    tracing::Span::current().record("caller.arn", caller.principal.arn());
+    let operation = match operation {
+        Ok(operation) => operation,
+        Err(refusal) => {
+            drain(incoming);
+            return Err(Error::Refused(refusal));
+        }
+    };
+    match checks::checks(&operation, &incoming.registry).authorize(&services.guard, &caller).await {
+        Ok(grant) => dispatch(services, &grant, operation, incoming).await,
+        Err(error) => {
+            drain(incoming);
+            Err(error.into())
+        }
+    }
+}
+
+async fn dispatch(
+    services: &Services,
+    grant: &Grant,
+    operation: Operation,
+    incoming: Incoming,
+) -> Result<Outgoing, Error> {
+    match operation {
+        Operation::Base => Ok(base()),
+        other => {
+            let _ = (services, grant, incoming, other);
+            Err(Error::Refused(Refusal::NotFound))
+        }
+    }
+}
+
+/// `GET /v2/`: the password is good; that is all `docker login` wants to know.
+fn base() -> Outgoing {
+    let mut response = Outgoing::new(Body::full("{}"));
+    let json = HeaderValue::from_static("application/json; charset=utf-8");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+    response
+}
+
+/// The most that is read of a body whose request is already refused, and for how long.
+const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
+const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Reads the rest of a refused request's body beside the answer.
+///
+/// Without it the connection is reset while docker still writes, and docker prints "broken pipe" instead of
+/// the sentence.
+fn drain(incoming: Incoming) {
+    use http_body_util::BodyExt as _;
+    let has_body = incoming.head.headers.contains_key(TRANSFER_ENCODING)
+        || incoming.head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if !has_body {
+        return;
+    }
+    tokio::spawn(async move {
+        let mut body = incoming.body;
+        let mut left = DRAIN_BYTES;
+        let read = async {
+            while let Some(Ok(frame)) = body.frame().await {
+                let length = frame.data_ref().map_or(0, bytes::Bytes::len);
+                left = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        if tokio::time::timeout(DRAIN_TIME, read).await.is_err() {
+            tracing::debug!("a refused client did not finish its body");
+        }
+    });
+}
+
+/// The log gets the cause once; the client gets the sentence.
+fn report(error: &Error) {
+    let is_internal = error.wire().is_some_and(|wire| wire.status.is_server_error());
+    if is_internal {
+        tracing::error!(error = %chain(error), "request failed");
+    } else {
+        tracing::debug!(error = %error, "request refused");
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
