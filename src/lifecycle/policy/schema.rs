@@ -197,6 +197,7 @@ impl Faults {
         let names = members.keys().filter(|name| !known.contains(&name.as_str()));
         let mut unknown: Vec<String> = names.cloned().collect();
         if !unknown.is_empty() {
+            // serde_json's map is sorted only until some crate in the build turns on `preserve_order`.
             unknown.sort_unstable();
             self.add(SchemaFault::UnknownProperties(unknown));
         }
