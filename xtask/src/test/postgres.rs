@@ -34,12 +34,21 @@ impl Postgres {
         let programs =
             postgres_programs().context("no PostgreSQL server programs under /usr/lib/postgresql")?;
         let folder = private_folder()?;
+        let started = Postgres::start_in(&folder, &programs);
+        if started.is_err() {
+            // Without a guardian nobody else removes it.
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+        started
+    }
+
+    fn start_in(folder: &Path, programs: &Path) -> Result<Postgres> {
         let password = random_hex()?;
-        let data = create_cluster(&programs, &folder, &password)?;
+        let data = create_cluster(programs, folder, &password)?;
         let port = free_port()?;
         let log = std::fs::File::create(folder.join("log"))?;
         let mut server = Command::new("sh");
-        server.args(["-c", GUARDIAN]).arg(&folder).args(unprivileged_prefix()).arg(programs.join("postgres"));
+        server.args(["-c", GUARDIAN]).arg(folder).args(unprivileged_prefix()).arg(programs.join("postgres"));
         server.arg("-D").arg(&data).args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]);
         server
             .arg("-c")
@@ -51,7 +60,7 @@ impl Postgres {
         let guardian = server.spawn().context("start the PostgreSQL server")?;
         let url = format!("postgres://longshore:{password}@127.0.0.1:{port}/postgres");
         let postgres = Postgres { guardian, url };
-        postgres.wait_until_it_answers(&programs, port, &folder)?;
+        postgres.wait_until_it_answers(programs, port, folder)?;
         Ok(postgres)
     }
 
