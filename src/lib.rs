@@ -10,4 +10,5 @@ pub mod api;
 pub mod catalog;
 pub mod environment;
 pub mod identity;
+pub mod lifecycle;
 pub mod store;

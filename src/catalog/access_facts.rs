@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use policy::{Document, DocumentKind, PolicySource, SourcedDocument};
+use policy::{PolicySource, SourcedDocument};
 
+use super::repository::BoundPolicy;
 use super::{Catalog, Error, repository_parameters};
 use crate::access::Repository;
 
@@ -20,24 +21,27 @@ pub struct AccessFacts {
     pub tags: Vec<(String, String)>,
 }
 
-/// Compiled repository policies by their text, so that an entry can never be out of date.
+/// Compiled repository policies by their whole column, so that an entry can never be out of date.
 #[derive(Debug, Default)]
 pub(super) struct CompiledPolicies(Mutex<HashMap<String, Arc<SourcedDocument>>>);
 
 impl CompiledPolicies {
-    fn get(&self, text: &str) -> Result<Arc<SourcedDocument>, Error> {
+    fn get(&self, column: &str) -> Arc<SourcedDocument> {
         let mut compiled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(document) = compiled.get(text) {
-            return Ok(Arc::clone(document));
+        if let Some(document) = compiled.get(column) {
+            return Arc::clone(document);
         }
-        let document = Document::parse(text, DocumentKind::Repository)
-            .map_err(|error| crate::store::db::Error::Corrupt(format!("repository policy: {error}")))?;
+        let document = BoundPolicy::read(column).document();
+        if let Some(reason) = document.unreadable() {
+            // The document denies everything; without this line nobody would know why.
+            tracing::error!(%reason, "a stored repository policy cannot be read");
+        }
         let document = Arc::new(SourcedDocument { source: PolicySource::Repository, document });
         if compiled.len() >= MAX_COMPILED {
             compiled.clear();
         }
-        compiled.insert(text.to_owned(), Arc::clone(&document));
-        Ok(document)
+        compiled.insert(column.to_owned(), Arc::clone(&document));
+        document
     }
 }
 
@@ -46,8 +50,7 @@ impl Catalog {
     /// is told whether the repository exists.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the row cannot be read or the stored policy cannot be compiled: then nothing
-    /// is allowed.
+    /// [`Error::Internal`] when the row cannot be read: then nothing is allowed.
     pub async fn access_facts(&self, repository: &Repository) -> Result<Option<AccessFacts>, Error> {
         let rows = self
             .database
@@ -60,7 +63,7 @@ impl Catalog {
             .await?;
         let Some(first) = rows.first() else { return Ok(None) };
         let policy = first.get::<Option<String>>(0)?;
-        let policy = policy.map(|text| self.compiled_policies.get(&text)).transpose()?;
+        let policy = policy.map(|column| self.compiled_policies.get(&column));
         let mut tags = Vec::new();
         for row in &rows {
             if let (Some(key), Some(value)) = (row.get::<Option<String>>(1)?, row.get::<Option<String>>(2)?) {

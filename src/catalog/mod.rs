@@ -12,6 +12,7 @@
 mod access_facts;
 mod error;
 pub mod image;
+pub mod repository;
 mod tag_mutability;
 
 pub use access_facts::AccessFacts;
