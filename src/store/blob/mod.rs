@@ -1,21 +1,183 @@
-//! Blobs: content-addressed bytes on a disk. Cannot express a repository's name.
+//! Blobs: content-addressed bytes. Cannot express a repository's name.
+//!
+//! Owns every byte of a layer or config, from the first one of an upload to the last one of a download. The
+//! room says *which* object a digest means; this module says what is really there. A stored object is named by
+//! digest *and* generation: two pushes of one digest are two objects, so deleting one never touches the other.
 //!
 //! ```text
-//! <root>/
-//! ├── blobs/sha256/ab/<64 hex>.<generation>   one stored object, immutable once it has this name
-//! └── uploads/<id>/{data,state}               bytes being received, their offset and hash state
+//! <root>/                                       `--blobs file:<root>`
+//! ├── lock                                      held by the one server that uses the folder
+//! ├── blobs/sha256/ab/<64 hex>.<generation>     one stored object, immutable once it has this name
+//! ├── blobs/sha512/ab/<128 hex>.<generation>
+//! └── uploads/<id>.{data,state}                 bytes being received; their length and hash state
+//! ```
+//!
+//! INVARIANT: bytes that [`Held::append`] has acknowledged survive kill -9 and power loss, and bytes that it has
+//! not are never read back: the length in the state file counts, not that of the data file.
+//! INVARIANT: an object has the digest in its name: only [`Held::verify`] makes what [`Held::publish`] wants.
+//!
+//! ```ignore
+//! let held = blobs.hold(&upload).await?;                                   // nobody else writes to it now
+//! let (held, appended) = held.append(chunks, Append::to_the_end(limit)).await?; // durable
+//! let verified = held.verify(&[digest]).await?;                            // or None: other bytes
+//! held.publish(&verified, &generation).await?;                             // durable, still nameless to clients
+//! // … the row that names digest and generation is committed …
+//! held.discard().await;
 //! ```
 
-/// The blob store of one installation.
-#[derive(Debug)]
+#[cfg(test)]
+mod contract;
+mod disk;
+mod error;
+mod object;
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use oci::{Digest, UploadId};
+
+pub use disk::{Append, Appended, Held, Reader, Verified};
+pub use error::Error;
+pub use object::{Generation, Object, Stored};
+
+/// What can end a body half-way: the client went away, or sent something that is no HTTP.
+pub type Interruption = std::io::Error;
+
+/// The bytes of a request, in pieces of any size.
+pub trait Chunks: Stream<Item = Result<Bytes, Interruption>> + Send + Unpin {}
+
+impl<S: Stream<Item = Result<Bytes, Interruption>> + Send + Unpin> Chunks for S {}
+
+/// Number of parts that [`Blobs::objects`] lists one at a time.
+pub const SHARDS: u16 = 256;
+
+/// Where blobs are: `file:PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Location {
+    /// A folder of this machine, created when missing.
+    Disk(PathBuf),
+}
+
+/// A `--blobs` value of another form.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("blobs lie in `file:PATH`")]
+pub struct LocationError;
+
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, LocationError> {
+        match text.strip_prefix("file:") {
+            Some(path) if !path.is_empty() => Ok(Self::Disk(PathBuf::from(path))),
+            _ => Err(LocationError),
+        }
+    }
+}
+
+/// The blob store of one installation. Cheap to clone.
+#[derive(Debug, Clone)]
 pub struct Blobs {
-    root: std::path::PathBuf,
+    backend: Backend,
+}
+
+/// The closed set of backends.
+#[derive(Debug, Clone)]
+enum Backend {
+    Disk(disk::Disk),
 }
 
 impl Blobs {
-    /// The folder under which everything lies.
-    #[must_use]
-    pub fn root(&self) -> &std::path::Path {
-        &self.root
+    /// Opens the store and creates what it needs; leftovers of uploads stay for those who go on with them.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when another server uses the folder; otherwise what the file system reports.
+    pub async fn open(location: &Location) -> Result<Self, Error> {
+        match location {
+            Location::Disk(root) => Ok(Self { backend: Backend::Disk(disk::Disk::open(root).await?) }),
+        }
+    }
+
+    /// Takes the one right to change an upload; it ends when the value is dropped. An upload that has received
+    /// nothing needs no preparation: its files come with its first bytes.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when somebody else holds it for longer than a few seconds.
+    pub async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.hold(upload).await,
+        }
+    }
+
+    /// How many bytes of an upload are durable; 0 for one that nobody has begun. Waits for nobody.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn length(&self, upload: &UploadId) -> Result<u64, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.length(upload).await,
+        }
+    }
+
+    /// Opens an object for reading, after a look at its length.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] or [`Error::Damaged`] when the object is not what its row says.
+    pub async fn get(&self, object: &Object) -> Result<Reader, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.get(object).await,
+        }
+    }
+
+    /// Whether an object is there with its length, without opening it.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn check(&self, object: &Object) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.check(object).await,
+        }
+    }
+
+    /// Removes exactly this generation of a digest; one that is not there counts as removed. Readers that have
+    /// it open go on reading.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn delete(&self, digest: &Digest, generation: &Generation) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.delete(digest, generation).await,
+        }
+    }
+
+    /// All uploads of which bytes are kept, in no order.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn uploads(&self) -> Result<Vec<UploadId>, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.uploads().await,
+        }
+    }
+
+    /// The objects of one shard, in no order; shards are `0..SHARDS`, others are empty.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn objects(&self, shard: u16) -> Result<Vec<Stored>, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.objects(shard).await,
+        }
+    }
+
+    /// Whether bytes can be written and made durable now; for `/readyz`.
+    ///
+    /// # Errors
+    /// [`Error::Full`] or [`Error::Io`], with the reason.
+    pub async fn check_writable(&self) -> Result<(), Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.check_writable().await,
+        }
     }
 }

@@ -1,0 +1,126 @@
+//! Blobs in a folder of this machine.
+//!
+//! All system calls that change something go through [`files`], in an order that a power cut at any moment
+//! leaves readable: data before the state that counts it, the state before the answer, the object's name before
+//! the row. Blocking calls run on tokio's blocking pool, each for at most one batch of bytes, so that slow
+//! clients never hold a thread.
+
+mod append;
+mod files;
+mod layout;
+mod read;
+mod state;
+mod sweep;
+mod upload;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use oci::{Digest, UploadId};
+
+use super::{Error, Generation, Object};
+use layout::Layout;
+
+pub use append::{Append, Appended};
+pub use read::Reader;
+pub use upload::{Held, Verified};
+
+/// How long one request waits for another that holds the same upload: long enough for the end of a broken
+/// connection to be noticed, short enough for a client to hear of it.
+const HOLD_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a start waits for the server before it to let go of the folder.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A folder of blobs.
+#[derive(Debug, Clone)]
+pub(super) struct Disk {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    layout: Layout,
+    holds: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
+    /// Keeps the folder ours for as long as anything uses it.
+    _lock: File,
+}
+
+impl Disk {
+    pub(super) async fn open(root: &Path) -> Result<Self, Error> {
+        let layout = Layout::new(root);
+        let inner = blocking("open the blob folder", move || {
+            files::create_folders(&layout)?;
+            let lock = files::lock(layout.lock(), LOCK_PATIENCE)?;
+            Ok(Inner { layout, holds: Mutex::default(), _lock: lock })
+        })
+        .await?;
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(super) async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
+        let mutex = self.inner.hold_of(upload);
+        let guard =
+            tokio::time::timeout(HOLD_PATIENCE, mutex.lock_owned()).await.map_err(|_| Error::Busy)?;
+        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
+        blocking("open an upload", move || Held::load(inner, upload, guard)).await
+    }
+
+    pub(super) async fn length(&self, upload: &UploadId) -> Result<u64, Error> {
+        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
+        blocking("read the state of an upload", move || {
+            Ok(state::load(&inner.layout.state(&upload))?.map_or(0, |record| record.length))
+        })
+        .await
+    }
+
+    pub(super) async fn get(&self, object: &Object) -> Result<Reader, Error> {
+        let (inner, object) = (Arc::clone(&self.inner), object.clone());
+        blocking("open an object", move || Reader::open(&inner.layout, &object)).await
+    }
+
+    pub(super) async fn check(&self, object: &Object) -> Result<(), Error> {
+        let (inner, object) = (Arc::clone(&self.inner), object.clone());
+        blocking("look at an object", move || read::check(&inner.layout, &object)).await
+    }
+
+    pub(super) async fn delete(&self, digest: &Digest, generation: &Generation) -> Result<(), Error> {
+        let path = self.inner.layout.object(digest, generation);
+        blocking("delete an object", move || files::remove(&path).map_err(Error::io("delete an object"))).await
+    }
+
+    pub(super) async fn check_writable(&self) -> Result<(), Error> {
+        let path = self.inner.layout.probe();
+        blocking("write a probe", move || files::probe(&path).map_err(Error::io("write a probe"))).await
+    }
+}
+
+impl Inner {
+    /// The mutex of an upload: everybody who asks while somebody holds or awaits it gets the same one.
+    fn hold_of(&self, upload: &UploadId) -> Arc<tokio::sync::Mutex<()>> {
+        let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mutex) = holds.get(upload).and_then(Weak::upgrade) {
+            return mutex;
+        }
+        // Entries of those who are gone are dropped now and then, so the map stays as small as what is in use.
+        if holds.len() >= 64 && holds.len().is_power_of_two() {
+            holds.retain(|_, mutex| mutex.strong_count() > 0);
+        }
+        let mutex = Arc::new(tokio::sync::Mutex::new(()));
+        holds.insert(upload.clone(), Arc::downgrade(&mutex));
+        mutex
+    }
+}
+
+/// Runs file system calls on the blocking pool. Once begun they run to their end, also when the caller is gone.
+async fn blocking<T: Send + 'static>(
+    action: &'static str,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|error| Err(Error::Io { action, source: std::io::Error::other(error) }))
+}

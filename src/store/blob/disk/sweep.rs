@@ -1,0 +1,68 @@
+//! Listing what lies in the folder, for the collector and fsck.
+
+use std::collections::HashSet;
+use std::fs::{self, DirEntry};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use oci::UploadId;
+
+use super::layout::{self, ALGORITHMS};
+use super::{Disk, blocking};
+use crate::store::blob::{Error, Object, Stored};
+
+impl Disk {
+    pub(in crate::store::blob) async fn uploads(&self) -> Result<Vec<UploadId>, Error> {
+        let folder = self.inner.layout.uploads();
+        blocking("list uploads", move || {
+            let mut found = HashSet::new();
+            each_entry(&folder, |entry| {
+                found.extend(entry.file_name().to_str().and_then(layout::parse_upload));
+                Ok(())
+            })
+            .map_err(Error::io("list uploads"))?;
+            Ok(found.into_iter().collect())
+        })
+        .await
+    }
+
+    pub(in crate::store::blob) async fn objects(&self, shard: u16) -> Result<Vec<Stored>, Error> {
+        let Ok(shard) = u8::try_from(shard) else { return Ok(Vec::new()) };
+        let inner = Arc::clone(&self.inner);
+        blocking("list objects", move || {
+            let mut found = Vec::new();
+            for algorithm in ALGORITHMS {
+                each_entry(&inner.layout.shard(algorithm, shard), |entry| {
+                    let name = entry.file_name();
+                    let Some((digest, generation)) =
+                        name.to_str().and_then(|name| layout::parse_object(algorithm, name))
+                    else {
+                        return Ok(());
+                    };
+                    let metadata = entry.metadata()?;
+                    let object = Object { digest, generation, size_bytes: metadata.len() };
+                    // ctime, not mtime: it moves when a staged file gets its name, however old its bytes are.
+                    let changed_at = metadata.ctime() * 1_000_000 + metadata.ctime_nsec() / 1_000;
+                    found.push(Stored { object, changed_at });
+                    Ok(())
+                })
+                .map_err(Error::io("list objects"))?;
+            }
+            Ok(found)
+        })
+        .await
+    }
+}
+
+/// Calls `take` for every entry; files that vanish meanwhile are skipped.
+fn each_entry(folder: &Path, mut take: impl FnMut(DirEntry) -> io::Result<()>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        match take(entry?) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+    }
+    Ok(())
+}
