@@ -29,8 +29,8 @@ pub use read::Reader;
 pub use upload::{Held, Verified};
 
 /// How long one request waits for another that holds the same upload: long enough for the end of a broken
-/// connection to be noticed, short enough for a client to hear of it.
-const HOLD_PATIENCE: Duration = Duration::from_secs(10);
+/// connection to be noticed, short enough for a client to hear of it. Tests have less time.
+const HOLD_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 1_500 } else { 10_000 });
 
 /// How long a start waits for the server before it to let go of the folder.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
