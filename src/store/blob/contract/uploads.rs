@@ -137,7 +137,8 @@ async fn the_second_who_wants_an_upload_waits_and_then_hears_busy() {
     let held = fixture.blobs.hold(&upload(1)).await.unwrap();
     assert!(matches!(fixture.blobs.hold(&upload(1)).await, Err(Error::Busy)));
     assert!(fixture.blobs.hold(&upload(2)).await.is_ok());
-    let (first, ()) = tokio::join!(fixture.blobs.hold(&upload(1)), async {
+    let id = upload(1);
+    let (first, ()) = tokio::join!(fixture.blobs.hold(&id), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         drop(held);
     });
