@@ -2,9 +2,11 @@
 //!
 //! `put` adds them, `get` reads one (the pull path: it writes nothing).
 
+mod delete;
 mod get;
 mod put;
 
+pub use delete::{Deletion, Failure, FailureCode, ImageId};
 pub use get::StoredImage;
 pub use put::{NewImage, Pushed};
 

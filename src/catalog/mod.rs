@@ -12,11 +12,16 @@
 mod access_facts;
 mod error;
 pub mod image;
+mod listing;
+mod pull_stamps;
+mod referrer;
 pub mod repository;
 mod tag_mutability;
 
 pub use access_facts::AccessFacts;
 pub use error::{Error, Place};
+pub use listing::Names;
+pub use referrer::{MAX_ARTIFACT_TYPES, Referrers};
 pub use tag_mutability::{Mode, TagMutability};
 
 use std::sync::Arc;
@@ -38,6 +43,7 @@ pub struct Catalog {
     limits: Limits,
     image_counts: Arc<image::ImageCounts>,
     compiled_policies: Arc<access_facts::CompiledPolicies>,
+    pull_stamps: Arc<pull_stamps::PullStamps>,
 }
 
 /// The quotas that an operator may change (ecr.md §9).
@@ -76,6 +82,7 @@ impl Catalog {
             limits,
             image_counts: Arc::default(),
             compiled_policies: Arc::default(),
+            pull_stamps: Arc::default(),
         }
     }
 

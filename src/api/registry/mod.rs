@@ -5,6 +5,8 @@
 
 mod checks;
 mod error;
+mod listings;
+mod manifests;
 mod operation;
 
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
@@ -80,6 +82,16 @@ async fn dispatch(
 ) -> Result<Outgoing, Error> {
     match operation {
         Operation::Base => Ok(base()),
+        Operation::Catalog(page) => listings::repositories(services, grant, &page).await,
+        Operation::ListTags(name, page) => listings::tags(services, grant, &name, &page).await,
+        Operation::GetManifest(_, reference) => manifests::get(services, grant, &reference, &incoming).await,
+        Operation::PutManifest(name, reference) => {
+            manifests::put(services, grant, &name, reference, incoming).await
+        }
+        Operation::DeleteManifest(_, reference) => manifests::delete(services, grant, &reference).await,
+        Operation::ListReferrers { name, subject, artifact_type, page } => {
+            listings::referrers(services, grant, &name, &subject, artifact_type.as_deref(), &page).await
+        }
         other => {
             let _ = (services, grant, incoming, other);
             Err(Error::Refused(Refusal::NotFound))

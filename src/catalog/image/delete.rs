@@ -1,0 +1,257 @@
+//! BatchDeleteImage (ecr.md §4.4): what a tag's or an image's removal takes along, and what refuses it.
+
+use std::collections::HashMap;
+
+use oci::{Digest, Tag, is_ecr_digest_form};
+
+use crate::access::{Allowed, action};
+use crate::catalog::{Catalog, Error};
+use crate::store::db::Transaction;
+use crate::{params, transaction};
+
+/// An image as a batch request names it: by digest, by tag, or by both, unchecked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct ImageId {
+    /// `sha256:…`
+    pub digest: Option<String>,
+    /// A tag.
+    pub tag: Option<String>,
+}
+
+/// Why one id of a batch failed; the codes are ECR's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FailureCode {
+    /// Neither digest nor tag.
+    MissingDigestAndTag,
+    /// Not of a digest's form.
+    InvalidImageDigest,
+    /// Not of a tag's form.
+    InvalidImageTag,
+    /// No such image.
+    ImageNotFound,
+    /// The tag points at another digest.
+    ImageTagDoesNotMatchDigest,
+    /// An index needs the image.
+    ImageReferencedByManifestList {
+        /// The indexes.
+        indexes: Vec<String>,
+    },
+}
+
+/// One id that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// As sent.
+    pub id: ImageId,
+    /// Why.
+    pub code: FailureCode,
+}
+
+/// What a deletion has done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// Removed tags with their digests, and digests of images that had no tag.
+    pub deleted: Vec<(Digest, Option<Tag>)>,
+    /// What was not removed.
+    pub failures: Vec<Failure>,
+}
+
+impl ImageId {
+    /// The form checks that need no look at the catalog.
+    pub(super) fn check(&self) -> Result<(), FailureCode> {
+        if self.digest.is_none() && self.tag.is_none() {
+            return Err(FailureCode::MissingDigestAndTag);
+        }
+        if self.digest.as_deref().is_some_and(|digest| !is_ecr_digest_form(digest)) {
+            return Err(FailureCode::InvalidImageDigest);
+        }
+        if self.tag.as_deref().is_some_and(|tag| Tag::parse(tag).is_err()) {
+            return Err(FailureCode::InvalidImageTag);
+        }
+        Ok(())
+    }
+}
+
+impl Catalog {
+    /// Deletes images and tags; each id succeeds or fails by itself, all successes in one transaction.
+    ///
+    /// Whether an index needs an image is judged by the state before the call, so an index and its children in
+    /// one call give failures for the children: a second call then succeeds, as clean-up tools expect.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`].
+    pub async fn delete_images(
+        &self,
+        allowed: &Allowed<action::BatchDeleteImage>,
+        ids: &[ImageId],
+    ) -> Result<Deletion, Error> {
+        let repository = allowed.resource();
+        let now = self.environment.now();
+        let review_after = now.saturating_add(self.limits.blob_grace);
+        let by = allowed.by();
+        transaction!(self.database, open => {
+            let row = open
+                .row(crate::catalog::REPOSITORY_ID, crate::catalog::repository_parameters(repository))
+                .await?
+                .ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
+            let mut run = Run { open, repository_id: row.get(0)?, now, review_after, by: &by };
+            let mut found = Vec::new();
+            let mut parents = HashMap::new();
+            for id in ids {
+                let resolved = run.resolve(id).await?;
+                if let Ok(digest) = &resolved
+                    && !parents.contains_key(digest)
+                {
+                    parents.insert(digest.clone(), run.parents(digest).await?);
+                }
+                found.push((id, resolved));
+            }
+            let mut deletion = Deletion::default();
+            for (id, resolved) in found {
+                match run.delete(id, resolved, &parents).await? {
+                    Ok(mut deleted) => {
+                        // The same id twice in one call is one deletion.
+                        deleted.retain(|one| !deletion.deleted.contains(one));
+                        deletion.deleted.append(&mut deleted);
+                    }
+                    Err(code) => deletion.failures.push(Failure { id: id.clone(), code }),
+                }
+            }
+            Ok::<_, Error>(deletion)
+        })
+    }
+}
+
+/// One transaction of deletions in one repository.
+struct Run<'a> {
+    open: &'a mut Transaction,
+    repository_id: String,
+    now: i64,
+    review_after: i64,
+    by: &'a str,
+}
+
+type Outcome<T> = Result<Result<T, FailureCode>, Error>;
+
+impl Run<'_> {
+    /// The digest that an id means in the state before the call.
+    async fn resolve(&mut self, id: &ImageId) -> Outcome<String> {
+        if let Err(code) = id.check() {
+            return Ok(Err(code));
+        }
+        let Some(tag) = &id.tag else {
+            let digest = id.digest.clone().unwrap_or_default();
+            let row = self
+                .open
+                .row(
+                    "SELECT digest FROM image WHERE repository_id = $1 AND digest = $2",
+                    params![self.repository_id.as_str(), digest.as_str()],
+                )
+                .await?;
+            return Ok(row.map(|_| digest).ok_or(FailureCode::ImageNotFound));
+        };
+        let row = self
+            .open
+            .row(
+                "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2 AND ended_at IS NULL",
+                params![self.repository_id.as_str(), tag.as_str()],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(Err(FailureCode::ImageNotFound)) };
+        let current: String = row.get(0)?;
+        if id.digest.as_ref().is_some_and(|digest| *digest != current) {
+            return Ok(Err(FailureCode::ImageTagDoesNotMatchDigest));
+        }
+        Ok(Ok(current))
+    }
+
+    /// The indexes that name a digest.
+    async fn parents(&mut self, digest: &str) -> Result<Vec<String>, Error> {
+        let rows = self
+            .open
+            .rows(
+                "SELECT digest FROM image_reference WHERE repository_id = $1 AND target = $2 \
+                 AND kind = 'manifest' ORDER BY digest",
+                params![self.repository_id.as_str(), digest],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
+    }
+
+    async fn delete(
+        &mut self,
+        id: &ImageId,
+        resolved: Result<String, FailureCode>,
+        parents: &HashMap<String, Vec<String>>,
+    ) -> Outcome<Vec<(Digest, Option<Tag>)>> {
+        let digest = match resolved {
+            Ok(digest) => digest,
+            Err(code) => return Ok(Err(code)),
+        };
+        let stored = crate::catalog::stored_digest(&digest)?;
+        let mut tags = self.tags(&digest).await?;
+        if let Some(tag) = &id.tag {
+            let Ok(named) = Tag::parse(tag) else { return Ok(Err(FailureCode::InvalidImageTag)) };
+            if !tags.contains(tag) {
+                // An id before this one has removed it already.
+                return Ok(Ok(vec![(stored, Some(named))]));
+            }
+            if tags.len() > 1 {
+                self.end_tag(tag).await?;
+                return Ok(Ok(vec![(stored, Some(named))]));
+            }
+            tags = vec![tag.clone()];
+        }
+        let indexes = parents.get(&digest).cloned().unwrap_or_default();
+        if !indexes.is_empty() {
+            return Ok(Err(FailureCode::ImageReferencedByManifestList { indexes }));
+        }
+        for tag in &tags {
+            self.end_tag(tag).await?;
+        }
+        self.remove(&digest).await?;
+        let named: Vec<_> =
+            tags.iter().filter_map(|tag| Tag::parse(tag).ok()).map(|tag| (stored.clone(), Some(tag))).collect();
+        Ok(Ok(if named.is_empty() { vec![(stored, None)] } else { named }))
+    }
+
+    async fn tags(&mut self, digest: &str) -> Result<Vec<String>, Error> {
+        let rows = self
+            .open
+            .rows(
+                "SELECT name FROM tag WHERE repository_id = $1 AND digest = $2 AND ended_at IS NULL ORDER BY name",
+                params![self.repository_id.as_str(), digest],
+            )
+            .await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
+    }
+
+    async fn end_tag(&mut self, tag: &str) -> Result<(), Error> {
+        self.open
+            .execute(
+                "UPDATE tag SET ended_at = $1, ended_by = $2 \
+                 WHERE repository_id = $3 AND name = $4 AND ended_at IS NULL",
+                params![self.now, self.by, self.repository_id.as_str(), tag],
+            )
+            .await?;
+        Ok(())
+    }
+
+    /// Removes an image; its blobs go to the collector's review, which keeps those that another image needs.
+    async fn remove(&mut self, digest: &str) -> Result<(), Error> {
+        self.open
+            .execute(
+                "UPDATE blob_link SET review_after = $1 WHERE repository_id = $2 AND digest IN \
+                 (SELECT target FROM image_reference WHERE repository_id = $2 AND digest = $3 AND kind = 'blob')",
+                params![self.review_after, self.repository_id.as_str(), digest],
+            )
+            .await?;
+        for sql in [
+            "DELETE FROM image_reference WHERE repository_id = $1 AND digest = $2",
+            "DELETE FROM image WHERE repository_id = $1 AND digest = $2",
+        ] {
+            self.open.execute(sql, params![self.repository_id.as_str(), digest]).await?;
+        }
+        Ok(())
+    }
+}
