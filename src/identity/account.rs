@@ -1,0 +1,104 @@
+//! Accounts, and the keys of their roots.
+
+use policy::AccountId;
+use zeroize::Zeroizing;
+
+use super::IdentityRoom;
+use super::access_key::{self, AccessKey, NewAccessKey, Owner};
+use super::error::{Error, Missing};
+use crate::{params, transaction};
+
+impl IdentityRoom {
+    /// Creates an account. Out: whether it is new; an existing one is left as it is.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn create_account(&self, account: &AccountId) -> Result<bool, Error> {
+        let now = self.environment.now();
+        transaction!(self.database, open => {
+            let inserted = open
+                .execute(
+                    "INSERT INTO account (account, created_at) VALUES ($1, $2) ON CONFLICT (account) DO NOTHING",
+                    params![account.as_str(), now],
+                )
+                .await?;
+            Ok::<_, Error>(inserted == 1)
+        })
+    }
+
+    /// Creates an access key of the account's root. For the command line and the first start: callers over
+    /// the network come through the guard.
+    ///
+    /// # Errors
+    /// [`Error::LimitExceeded`] when the root has two keys already: the administrator must delete one.
+    pub async fn create_root_key(&self, account: &AccountId) -> Result<NewAccessKey, Error> {
+        let key = self.make_key(account)?;
+        transaction!(self.database, open => {
+            access_key::insert(open, &Owner::root(account.clone()), &key).await?;
+            Ok::<_, Error>(())
+        })?;
+        Ok(key.shown)
+    }
+
+    /// Sets a root key that the operator chose, or gives an existing root key this secret and makes it active.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the id is not 16 to 128 letters, digits or `_`, when the secret has fewer than 16
+    /// characters, or when the id belongs to a user or to another account.
+    pub async fn set_root_key(
+        &self,
+        account: &AccountId,
+        access_key_id: &str,
+        secret: &Zeroizing<String>,
+    ) -> Result<(), Error> {
+        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        if !(16..=128).contains(&access_key_id.len()) || !access_key_id.bytes().all(is_word) {
+            return Err(Error::Invalid(
+                "an access key id has 16 to 128 letters, digits or underscores".to_owned(),
+            ));
+        }
+        // Short secrets can be guessed offline from one recorded signature.
+        if secret.len() < 16 {
+            return Err(Error::Invalid("a secret access key has at least 16 characters".to_owned()));
+        }
+        let sealed = self.seal_secret(access_key_id, secret)?;
+        let now = self.environment.now();
+        transaction!(self.database, open => {
+            let written = open
+                .execute(
+                    "INSERT INTO iam_access_key (id, account, owner_id, secret, is_active, created_at) \
+                     VALUES ($1, $2, $3, $4, 1, $5) ON CONFLICT (id) DO UPDATE \
+                     SET secret = excluded.secret, is_active = 1 \
+                     WHERE iam_access_key.account = excluded.account AND iam_access_key.owner_id = excluded.owner_id",
+                    params![access_key_id, account.as_str(), account.as_str(), sealed.clone(), now],
+                )
+                .await?;
+            if written == 0 {
+                return Err(Error::Invalid("the access key id is taken by a user or another account".to_owned()));
+            }
+            Ok(())
+        })
+    }
+
+    /// The root's access keys, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn root_keys(&self, account: &AccountId) -> Result<Vec<AccessKey>, Error> {
+        access_key::of_owner(&mut &self.database, &Owner::root(account.clone())).await
+    }
+
+    /// Deletes a key of the root.
+    ///
+    /// # Errors
+    /// NoSuchEntity when the root has no such key.
+    pub async fn delete_root_key(&self, account: &AccountId, access_key_id: &str) -> Result<(), Error> {
+        let owner = Owner::root(account.clone());
+        transaction!(self.database, open => {
+            if !access_key::remove(open, &owner, access_key_id).await? {
+                return Err(Error::NoSuchEntity(Missing::AccessKey(access_key_id.to_owned())));
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,182 @@
+//! From an access key id to the principal behind it, as it is now.
+
+use policy::{AccountId, Principal};
+use zeroize::Zeroizing;
+
+use super::IdentityRoom;
+use super::entity::{self, Entity, Kind};
+use super::error::Error;
+use super::session::{Claims, Holder};
+use super::{cache, tag};
+use crate::access::Session;
+use crate::params;
+use crate::store::db;
+use crate::store::seal::Purpose;
+
+/// What an access key id and a session token lead to.
+#[derive(Debug)]
+pub enum Lookup {
+    /// Nothing that may be used: never made here, deactivated, deleted, or its user or role is gone. One
+    /// answer for all, so that nobody can ask which keys exist.
+    Unknown,
+    /// A session of ours that has ended.
+    Expired,
+    /// A key that can sign.
+    Found(Box<Authenticated>),
+}
+
+/// The holder of a key. The signature is not verified yet.
+pub struct Authenticated {
+    /// Who it is, with the present name, path and tags.
+    pub principal: Principal,
+    /// What signs requests.
+    pub secret: Zeroizing<String>,
+    /// Facts of temporary credentials.
+    pub session: Option<Session>,
+}
+
+impl std::fmt::Debug for Authenticated {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Authenticated")
+            .field("principal", &self.principal)
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+impl IdentityRoom {
+    /// Finds who an access key belongs to.
+    ///
+    /// In: the id, and the session token that came with it. A token makes it a question about temporary
+    /// credentials, whatever the id looks like; without one only long-term keys are found.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails or a stored secret cannot be opened.
+    pub async fn authenticate(
+        &self,
+        access_key_id: &str,
+        session_token: Option<&str>,
+    ) -> Result<Lookup, Error> {
+        match session_token {
+            Some(token) => self.authenticate_session(access_key_id, token).await,
+            None => self.authenticate_key(access_key_id).await,
+        }
+    }
+
+    async fn authenticate_key(&self, access_key_id: &str) -> Result<Lookup, Error> {
+        let row = self
+            .database
+            .row(
+                concat!(
+                    "SELECT ",
+                    entity::columns!(),
+                    ", k.account, k.owner_id, k.secret, a.generation FROM iam_access_key k \
+                     JOIN account a ON a.account = k.account LEFT JOIN iam_entity e ON e.id = k.owner_id \
+                     WHERE k.id = $1 AND k.is_active = 1"
+                ),
+                params![access_key_id],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(Lookup::Unknown) };
+        let secret = self.open_secret(access_key_id, &row.get::<Vec<u8>>(entity::COLUMN_COUNT + 2)?)?;
+        let owner: String = row.get(entity::COLUMN_COUNT)?;
+        let principal = if row.get::<String>(entity::COLUMN_COUNT + 1)? == owner {
+            Principal::Root { account: account(&owner)? }
+        } else if row.get::<Option<String>>(0)?.is_some() {
+            let user = entity::read(&row)?;
+            let tags = self.principal_tags(&user, row.get(entity::COLUMN_COUNT + 3)?).await?;
+            user_principal(user, tags)
+        } else {
+            return Ok(Lookup::Unknown);
+        };
+        Ok(Lookup::Found(Box::new(Authenticated { principal, secret, session: None })))
+    }
+
+    async fn authenticate_session(&self, access_key_id: &str, token: &str) -> Result<Lookup, Error> {
+        let Some((secret, claims)) = self.open_token(access_key_id, token) else {
+            return Ok(Lookup::Unknown);
+        };
+        if claims.expires_at <= self.environment.now() {
+            return Ok(Lookup::Expired);
+        }
+        let Some(principal) = self.holder(&claims).await? else { return Ok(Lookup::Unknown) };
+        let session = Some(claims.session());
+        Ok(Lookup::Found(Box::new(Authenticated { principal, secret, session })))
+    }
+
+    /// The present state of whoever a session belongs to; `None` when it must no longer work.
+    async fn holder(&self, claims: &Claims) -> Result<Option<Principal>, Error> {
+        let account = account(&claims.account)?;
+        let Some(generation) = cache::generation(&mut &self.database, &account).await? else {
+            return Ok(None);
+        };
+        if let Some(parent) = &claims.parent_key {
+            // Administrators expect that taking a key away ends what was made with it.
+            let row = self
+                .database
+                .row("SELECT is_active FROM iam_access_key WHERE id = $1", params![parent])
+                .await?;
+            if !row.map_or(Ok(false), |row| row.get(0))? {
+                return Ok(None);
+            }
+        }
+        let (id, kind) = match &claims.holder {
+            Holder::Root => return Ok(Some(Principal::Root { account })),
+            Holder::User(id) => (id, Kind::User),
+            Holder::Role { id, .. } => (id, Kind::Role),
+        };
+        let found = entity::by_id(&mut &self.database, id).await?;
+        let Some(entity) = found.filter(|entity| entity.kind == kind && entity.account == account) else {
+            return Ok(None);
+        };
+        let tags = self.principal_tags(&entity, generation).await?;
+        Ok(Some(match &claims.holder {
+            Holder::Role { session_name, .. } => Principal::RoleSession {
+                account,
+                role_path: entity.path,
+                role_name: entity.name,
+                role_id: entity.id,
+                session_name: session_name.clone(),
+                tags: overlay(tags, &claims.tags),
+            },
+            Holder::Root | Holder::User(_) => user_principal(entity, tags),
+        }))
+    }
+
+    /// The tags of a user or role: `aws:PrincipalTag`.
+    async fn principal_tags(&self, entity: &Entity, generation: i64) -> Result<Vec<(String, String)>, Error> {
+        if let Some(tags) = self.caches.tags.get(&entity.id, generation) {
+            return Ok(tags);
+        }
+        let tags = tag::all(&mut &self.database, &entity.id).await?;
+        self.caches.tags.put(&entity.id, generation, tags.clone());
+        Ok(tags)
+    }
+
+    pub(super) fn open_secret(&self, access_key_id: &str, sealed: &[u8]) -> Result<Zeroizing<String>, Error> {
+        let plain = self.sealer.open(Purpose::AccessKeySecret, access_key_id.as_bytes(), sealed);
+        let text = plain.and_then(|plain| std::str::from_utf8(&plain).ok().map(str::to_owned));
+        text.map(Zeroizing::new).ok_or_else(|| {
+            Error::Internal(anyhow::anyhow!(
+                "the secret of access key {access_key_id} cannot be opened with the sealing keys at hand"
+            ))
+        })
+    }
+}
+
+fn user_principal(user: Entity, tags: Vec<(String, String)>) -> Principal {
+    Principal::User { account: user.account, path: user.path, name: user.name, id: user.id, tags }
+}
+
+fn account(text: &str) -> Result<AccountId, db::Error> {
+    AccountId::parse(text).map_err(|_| db::Error::Corrupt("an account id".to_owned()))
+}
+
+/// Session tags over the role's own: keys are compared without regard to case (iam.md §6.2).
+pub(super) fn overlay(base: Vec<(String, String)>, over: &[(String, String)]) -> Vec<(String, String)> {
+    let replaced = |key: &str| over.iter().any(|(other, _)| entity::fold(other) == entity::fold(key));
+    let mut tags: Vec<_> = base.into_iter().filter(|(key, _)| !replaced(key)).collect();
+    tags.extend(over.iter().cloned());
+    tags
+}
