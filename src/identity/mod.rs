@@ -26,10 +26,6 @@ pub use error::{Blocker, Error, Existing, Missing, Quota};
 pub use gather::Policies;
 pub use session::TemporaryCredentials;
 
-mod pending;
-
-pub use pending::{Authenticated, Error, Lookup, Policies};
-
 use std::sync::Arc;
 
 use crate::environment::Environment;
