@@ -77,6 +77,15 @@ impl Context {
         self.single(&fold(key))
     }
 
+    /// All text values of a key: one, several, or none when it is absent or binary.
+    pub fn list(&self, key: &str) -> Vec<&str> {
+        match self.values(&fold(key)) {
+            Some(Values::One(value)) => vec![value],
+            Some(Values::Many(values)) => values.iter().map(String::as_str).collect(),
+            Some(Values::Binary(_)) | None => Vec::new(),
+        }
+    }
+
     /// True when the key has any value.
     pub fn contains(&self, key: &str) -> bool {
         self.entries.contains_key(&fold(key))
@@ -112,7 +121,7 @@ mod tests {
         assert_eq!(context.get("AWS:REQUESTTAG/env"), Some("prod"));
         context.set_list("aws:TagKeys", ["a"]);
         assert!(context.contains("aws:tagkeys"));
-        assert_eq!(context.get("aws:TagKeys"), None);
+        assert_eq!((context.get("aws:TagKeys"), context.list("AWS:tagkeys")), (None, vec!["a"]));
         context.set_list("aws:TagKeys", Vec::<String>::new());
         assert!(!context.contains("aws:TagKeys"));
         context.set_binary("k:b", [1, 2]);
