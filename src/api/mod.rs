@@ -3,6 +3,8 @@
 //! A door never imports another door. What they share lies here: [`Incoming`], [`Outgoing`], [`Services`].
 
 pub mod body;
+pub mod cursor;
+pub mod ecr;
 pub mod registry;
 pub mod sentence;
 

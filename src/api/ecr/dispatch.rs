@@ -1,0 +1,80 @@
+//! Operation → handler: which operations are built, and where.
+//!
+//! The table is the one place that says so: [`BUILT`] and the dispatching `match` are made from the same
+//! lines, and the `match` is exhaustive, so a new operation of the model does not compile until it is in one
+//! half of the table.
+
+use aws::ecr::Operation;
+
+use super::{Error, lifecycle, policies, registry, repositories, tags};
+use crate::access::Grant;
+use crate::api::Services;
+
+macro_rules! operations {
+    (built { $($built:ident => $handler:path,)* } not_built { $($absent:ident)* }) => {
+        /// The operations that this server performs; all others answer [`Error::NotBuilt`].
+        pub const BUILT: &[&str] = &[$(stringify!($built)),*];
+
+        /// Performs an operation whose checks were allowed; gives the body of the answer.
+        pub(super) async fn dispatch(
+            services: &Services,
+            grant: &Grant,
+            operation: Operation,
+        ) -> Result<Vec<u8>, Error> {
+            match operation {
+                $(Operation::$built(input) => {
+                    Ok(aws::json::to_body(&$handler(services, grant, *input).await?))
+                })*
+                $(Operation::$absent(_) => Err(Error::NotBuilt { operation: stringify!($absent) }),)*
+            }
+        }
+    };
+}
+
+operations! {
+    built {
+        CreateRepository => repositories::create_repository,
+        DeleteLifecyclePolicy => lifecycle::delete_lifecycle_policy,
+        DeleteRepository => repositories::delete_repository,
+        DeleteRepositoryPolicy => policies::delete_repository_policy,
+        DescribeRegistry => registry::describe_registry,
+        DescribeRepositories => repositories::describe_repositories,
+        GetAuthorizationToken => registry::get_authorization_token,
+        GetLifecyclePolicy => lifecycle::get_lifecycle_policy,
+        GetRepositoryPolicy => policies::get_repository_policy,
+        ListTagsForResource => tags::list_tags_for_resource,
+        PutImageScanningConfiguration => repositories::put_image_scanning_configuration,
+        PutImageTagMutability => repositories::put_image_tag_mutability,
+        PutLifecyclePolicy => lifecycle::put_lifecycle_policy,
+        SetRepositoryPolicy => policies::set_repository_policy,
+        TagResource => tags::tag_resource,
+        UntagResource => tags::untag_resource,
+    }
+    not_built {
+        BatchCheckLayerAvailability BatchDeleteImage BatchGetImage BatchGetRepositoryScanningConfiguration
+        CompleteLayerUpload CreatePullThroughCacheRule CreateRepositoryCreationTemplate DeletePullThroughCacheRule
+        DeleteRegistryPolicy DeleteRepositoryCreationTemplate DeleteSigningConfiguration
+        DeregisterPullTimeUpdateExclusion DescribeImageReplicationStatus DescribeImageScanFindings
+        DescribeImageSigningStatus DescribeImages DescribePullThroughCacheRules
+        DescribeReplicationBackfillResults DescribeRepositoryCreationTemplates GetAccountSetting
+        GetDownloadUrlForLayer GetLifecyclePolicyPreview GetRegistryPolicy GetRegistryScanningConfiguration
+        GetSigningConfiguration InitiateLayerUpload ListImageReferrers ListImages ListPullTimeUpdateExclusions
+        ListReplicationBackfills PutAccountSetting PutImage PutRegistryPolicy PutRegistryScanningConfiguration
+        PutReplicationConfiguration PutSigningConfiguration RegisterPullTimeUpdateExclusion StartImageScan
+        StartLifecyclePolicyPreview StartReplicationBackfill StopReplicationBackfill UpdateImageStorageClass
+        UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate UploadLayerPart ValidatePullThroughCacheRule
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn built_operations_are_operations_of_the_model_in_order() {
+        for name in BUILT {
+            assert!(aws::ecr::OPERATIONS.iter().any(|operation| operation.name == *name), "{name}");
+        }
+        assert!(BUILT.is_sorted());
+    }
+}
