@@ -1,6 +1,6 @@
 //! What was acknowledged is there after any end of the process, and every end that is asked for is clean.
 
-use crate::harness::{People, Server, Terminal, build};
+use crate::harness::{People, Server, Settings, Terminal, build, pasted, tools};
 
 #[test]
 fn everything_survives_kill_9() {
@@ -49,6 +49,44 @@ fn the_root_key_is_shown_once_and_a_later_start_says_how_to_get_another() {
     assert!(server.block().is_empty(), "{}", server.printed());
     assert!(!server.printed().contains(&secret));
     assert!(server.printed().contains("longshore credentials"), "{}", server.printed());
+}
+
+#[test]
+fn a_new_root_key_comes_from_the_command_line_beside_the_running_server() {
+    let server = Server::start();
+    let root = server.root();
+    let data = server.settings().data.unwrap();
+    let block = root.run(&format!(
+        "'{}' credentials root --data-dir '{}'",
+        tools::longshore().display(),
+        data.path().display()
+    ));
+    let block = pasted(&block);
+    assert_ne!(block["AWS_ACCESS_KEY_ID"], server.block()["AWS_ACCESS_KEY_ID"]);
+    let again = root.someone_else(&block["AWS_ACCESS_KEY_ID"], &block["AWS_SECRET_ACCESS_KEY"]);
+    assert_eq!(again.json("aws sts get-caller-identity")["Arn"], "arn:aws:iam::123456789012:root");
+    root.run("aws sts get-caller-identity");
+}
+
+#[test]
+fn a_given_root_key_account_and_region_are_used_and_not_shown() {
+    let (key, secret) = ("AKIAACCEPTANCETEST22", "b0Jk/xq7Jz2s+3Hn5tYw8Lr1Vd4Gf6Mc9Pa0QeTu");
+    let given = [
+        ("LONGSHORE_ROOT_ACCESS_KEY_ID", key),
+        ("LONGSHORE_ROOT_SECRET_ACCESS_KEY", secret),
+        ("LONGSHORE_ACCOUNT", "000000000042"),
+        ("LONGSHORE_REGION", "us-west-2"),
+    ];
+    let environment = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let server = Server::start_with(Settings { environment, ..Settings::default() });
+    assert!(!server.printed().contains(secret), "{}", server.printed());
+    let root = Terminal::new(&server.block())
+        .someone_else(key, secret)
+        .with("AWS_ENDPOINT_URL", Some(&format!("http://{}", server.address())))
+        .with("AWS_DEFAULT_REGION", Some("us-west-2"));
+    assert_eq!(root.json("aws sts get-caller-identity")["Account"], "000000000042");
+    let repository = &root.json("aws ecr create-repository --repository-name app")["repository"];
+    assert_eq!(repository["repositoryArn"], "arn:aws:ecr:us-west-2:000000000042:repository/app");
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub use guardian::Guardian;
 pub use image::{TUTORIAL_LABELS, TUTORIAL_REVISION, build, unique_context};
 pub use namespace::Namespace;
 pub use people::{People, TUTORIAL_POLICY, denied, repository_arn, user_arn};
-pub use server::{Server, Settings};
+pub use server::{Server, Settings, pasted};
 pub use terminal::Terminal;
 
 use std::time::{Duration, Instant};

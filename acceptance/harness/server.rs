@@ -18,6 +18,8 @@ pub struct Settings {
     pub flags: Vec<String>,
     /// `host:port`; a free port of 127.0.0.1 when empty.
     pub listen: String,
+    /// Further variables of its environment.
+    pub environment: BTreeMap<String, String>,
     /// Words before the command that enter a namespace.
     pub prefix: Vec<String>,
     /// Moves the server's clock, in libfaketime's form: `+13h`.
@@ -74,6 +76,7 @@ impl Server {
         words.extend(settings.flags.iter().cloned());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).env_clear().env("PATH", tools::path()).env("HOME", data.path());
+        command.envs(&settings.environment);
         if let Some(clock) = &settings.clock {
             // Only the calendar moves: timers must go on as before.
             command
@@ -114,6 +117,11 @@ impl Server {
         Server { process, settings, printed, address, start_took }
     }
 
+    /// `127.0.0.1:40123`, from the `ready` line.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Everything printed so far, both streams.
     pub fn printed(&self) -> String {
         self.printed.lock().unwrap().clone()
@@ -126,15 +134,7 @@ impl Server {
 
     /// The block that the first start prints for pasting, as variables. Empty on later starts.
     pub fn block(&self) -> BTreeMap<String, String> {
-        let printed = self.printed();
-        let assignments = printed.lines().filter_map(|line| {
-            let line = line.trim();
-            let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-            let is_name = name.starts_with("AWS_")
-                && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-            is_name.then(|| (name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
-        });
-        assignments.collect()
+        pasted(&self.printed())
     }
 
     /// A terminal into which that block has been pasted.
@@ -160,6 +160,18 @@ impl Drop for Server {
             self.stop("TERM");
         }
     }
+}
+
+/// The variables that a person sets who pastes this text: its lines `export AWS_…=…`.
+pub fn pasted(text: &str) -> BTreeMap<String, String> {
+    let assignments = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
+        let is_name =
+            name.starts_with("AWS_") && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+        is_name.then(|| (name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
+    });
+    assignments.collect()
 }
 
 fn collect(mut stream: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
