@@ -201,4 +201,6 @@ pub async fn pause(attempt: u32) {
 }
 
 #[cfg(test)]
+pub mod testing;
+#[cfg(test)]
 mod tests;

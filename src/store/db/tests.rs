@@ -2,15 +2,9 @@
 
 use std::str::FromStr as _;
 
+use super::testing::databases;
 use super::{Database, Error, Location, Value};
 use crate::{params, transaction};
-
-async fn sqlite() -> (tempfile::TempDir, Database) {
-    let folder = tempfile::tempdir().unwrap();
-    let location = Location::Sqlite(folder.path().join("catalog.db"));
-    let database = Database::open(&location).await.unwrap();
-    (folder, database)
-}
 
 async fn insert(database: &Database, account: &str) -> Result<(), Error> {
     transaction!(database, open => {
@@ -39,74 +33,82 @@ fn locations_parse() {
 
 #[tokio::test]
 async fn a_dropped_transaction_leaves_nothing() {
-    let (_folder, database) = sqlite().await;
-    {
-        let mut open = database.begin().await.unwrap();
-        open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64])
-            .await
-            .unwrap();
+    for test in databases().await {
+        let database = test.database.clone();
+        {
+            let mut open = database.begin().await.unwrap();
+            open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64])
+                .await
+                .unwrap();
+        }
+        insert(&database, "2").await.unwrap();
+        assert_eq!(count(&database).await, 1, "{}", test.engine);
     }
-    insert(&database, "2").await.unwrap();
-    assert_eq!(count(&database).await, 1);
 }
 
 #[tokio::test]
 async fn a_failed_body_leaves_nothing() {
-    let (_folder, database) = sqlite().await;
-    let result: Result<(), Error> = transaction!(database, open => {
-        open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64]).await?;
-        Err(Error::Corrupt("no".to_owned()))
-    });
-    assert!(result.is_err());
-    assert_eq!(count(&database).await, 0);
+    for test in databases().await {
+        let database = test.database.clone();
+        let result: Result<(), Error> = transaction!(database, open => {
+            open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64]).await?;
+            Err(Error::Corrupt("no".to_owned()))
+        });
+        assert!(result.is_err());
+        assert_eq!(count(&database).await, 0, "{}", test.engine);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_transactions_share_commits_and_all_are_kept() {
-    let (folder, database) = sqlite().await;
-    let tasks: Vec<_> = (0..200)
-        .map(|number: i64| {
-            let database = database.clone();
-            tokio::spawn(async move {
-                if number % 5 == 0 {
-                    // A client that goes away in the middle must not take its group with it.
-                    let mut open = database.begin().await.unwrap();
-                    open.execute(
-                        "INSERT INTO account (account, created_at) VALUES ($1, $2)",
-                        params![format!("gone-{number}"), 1_i64],
-                    )
-                    .await
-                    .unwrap();
-                    drop(open);
-                } else {
-                    insert(&database, &number.to_string()).await.unwrap();
-                }
+    for test in databases().await {
+        let database = test.database.clone();
+        let tasks: Vec<_> = (0..200)
+            .map(|number: i64| {
+                let database = database.clone();
+                tokio::spawn(async move {
+                    if number % 5 == 0 {
+                        // A client that goes away in the middle must not take its group with it.
+                        let mut open = database.begin().await.unwrap();
+                        open.execute(
+                            "INSERT INTO account (account, created_at) VALUES ($1, $2)",
+                            params![format!("gone-{number}"), 1_i64],
+                        )
+                        .await
+                        .unwrap();
+                        drop(open);
+                    } else {
+                        insert(&database, &number.to_string()).await.unwrap();
+                    }
+                })
             })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(count(&database).await, 160, "{}", test.engine);
+        database.close().await;
+        let again = Database::open(&test.location).await.unwrap();
+        assert_eq!(count(&again).await, 160, "{}", test.engine);
     }
-    assert_eq!(count(&database).await, 160);
-    database.close().await;
-    let again = Database::open(&Location::Sqlite(folder.path().join("catalog.db"))).await.unwrap();
-    assert_eq!(count(&again).await, 160);
 }
 
 #[tokio::test]
 async fn values_come_back_as_they_went_in() {
-    let (_folder, database) = sqlite().await;
-    let row = database
-        .row(
-            "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT)",
-            params!["text", 5_i64, None::<String>],
-        )
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(row.get::<String>(0).unwrap(), "text");
-    assert_eq!(row.get::<i64>(1).unwrap(), 5);
-    assert_eq!(row.get::<Option<String>>(2).unwrap(), None);
-    assert!(row.get::<i64>(0).is_err());
-    assert_eq!(Value::from(Some(true)), Value::Integer(1));
+    for test in databases().await {
+        let database = test.database.clone();
+        let row = database
+            .row(
+                "SELECT CAST($1 AS TEXT), CAST($2 AS BIGINT), CAST($3 AS TEXT)",
+                params!["text", 5_i64, None::<String>],
+            )
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(row.get::<String>(0).unwrap(), "text");
+        assert_eq!(row.get::<i64>(1).unwrap(), 5);
+        assert_eq!(row.get::<Option<String>>(2).unwrap(), None);
+        assert!(row.get::<i64>(0).is_err());
+        assert_eq!(Value::from(Some(true)), Value::Integer(1));
+    }
 }

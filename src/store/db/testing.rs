@@ -1,0 +1,61 @@
+//! Fresh databases for contract tests: SQLite always, PostgreSQL when `LONGSHORE_TEST_POSTGRES_URL` names a
+//! server whose role may create schemas.
+//!
+//! ```ignore
+//! for test in databases().await {
+//!     let room = Catalog::new(test.database.clone(), …);
+//!     …
+//! }
+//! ```
+
+mod schema;
+
+use tempfile::TempDir;
+
+use super::{Database, Location};
+
+/// One empty, migrated database; it is gone when this value is dropped.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// The open database.
+    pub database: Database,
+    /// `sqlite` or `postgres`, for assertion messages.
+    pub engine: &'static str,
+    /// A folder of its own, for blobs and keys of the same test.
+    pub folder: TempDir,
+    /// Where the database is, to open it once more.
+    pub location: Location,
+    _schema: Option<schema::Schema>,
+}
+
+/// A fresh SQLite database and, when the variable is set, a fresh PostgreSQL schema.
+pub async fn databases() -> Vec<TestDatabase> {
+    let mut databases = vec![sqlite().await];
+    match std::env::var(schema::VARIABLE) {
+        Ok(url) => databases.push(postgres(&url).await),
+        Err(_) => eprintln!("{} is not set: PostgreSQL is NOT covered by this run", schema::VARIABLE),
+    }
+    databases
+}
+
+/// A fresh SQLite database, for what only that engine has.
+pub async fn sqlite() -> TestDatabase {
+    let folder = tempfile::tempdir().unwrap();
+    let location = Location::Sqlite(folder.path().join("catalog.db"));
+    let database = Database::open(&location).await.unwrap();
+    TestDatabase { database, engine: "sqlite", folder, location, _schema: None }
+}
+
+async fn postgres(url: &str) -> TestDatabase {
+    let schema = schema::Schema::create(url);
+    let location = Location::Postgres(schema.url());
+    let database = Database::open(&location).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    TestDatabase { database, engine: "postgres", folder, location, _schema: Some(schema) }
+}
+
+#[test]
+fn continuous_integration_covers_postgres() {
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci || std::env::var_os(schema::VARIABLE).is_some(), "CI must set {}", schema::VARIABLE);
+}
