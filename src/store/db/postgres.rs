@@ -88,7 +88,10 @@ pub(super) async fn rows(
     bind(sql, parameters).fetch_all(connection).await?.iter().map(read).collect()
 }
 
-fn bind(sql: &'static str, parameters: Vec<Value>) -> sqlx::query::Query<'static, sqlx::Postgres, PgArguments> {
+fn bind(
+    sql: &'static str,
+    parameters: Vec<Value>,
+) -> sqlx::query::Query<'static, sqlx::Postgres, PgArguments> {
     parameters.into_iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Null(Kind::Integer) => query.bind(None::<i64>),
         Value::Null(Kind::Text) => query.bind(None::<String>),

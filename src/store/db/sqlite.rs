@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::sqlite::{
-    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteRow, SqliteSynchronous,
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool,
+    SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
@@ -90,11 +90,7 @@ impl Sqlite {
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
         let writer = Writer { connection, group: None, next_group: 1, abandoned: false };
-        Ok(Self {
-            writer: Arc::new(Mutex::new(writer)),
-            waiting: Arc::new(AtomicUsize::new(0)),
-            readers,
-        })
+        Ok(Self { writer: Arc::new(Mutex::new(writer)), waiting: Arc::new(AtomicUsize::new(0)), readers })
     }
 
     pub(super) async fn begin(&self) -> Result<Member, Error> {
@@ -251,7 +247,9 @@ async fn refuse_unsafe_version(connection: &mut SqliteConnection) -> Result<(), 
     let mut next = || parts.next().unwrap_or(0);
     let number = next() * 1_000_000 + next() * 1_000 + next();
     if number < OLDEST_SAFE_VERSION {
-        return Err(Error::Corrupt(format!("SQLite {version} can damage its log; 3.51.3 is the oldest safe one")));
+        return Err(Error::Corrupt(format!(
+            "SQLite {version} can damage its log; 3.51.3 is the oldest safe one"
+        )));
     }
     Ok(())
 }
@@ -277,7 +275,10 @@ pub(super) async fn rows(
     bind(sql, parameters).fetch_all(connection).await?.iter().map(read).collect()
 }
 
-fn bind(sql: &'static str, parameters: Vec<Value>) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
+fn bind(
+    sql: &'static str,
+    parameters: Vec<Value>,
+) -> sqlx::query::Query<'static, sqlx::Sqlite, SqliteArguments> {
     parameters.into_iter().fold(sqlx::query(sql), |query, value| match value {
         Value::Null(_) => query.bind(None::<i64>),
         Value::Integer(number) => query.bind(number),

@@ -8,7 +8,7 @@
 //! }
 //! ```
 
-mod schema;
+pub mod schema;
 
 use tempfile::TempDir;
 
