@@ -92,21 +92,31 @@ impl Manifest {
         }
     }
 
-    /// The blobs that must be in the repository before this manifest may be: configuration and layers.
+    /// The blobs that must be in the repository before this manifest may be: configuration and layers, and of
+    /// an index the entries that are no manifests, as BuildKit's cache lists its layers there.
     ///
     /// Foreign layers that state their `urls` are left out; the OCI empty descriptor is not, its two bytes
-    /// are a blob like any other. Nothing for an index. A digest may come several times.
+    /// are a blob like any other. A digest may come several times.
     pub fn referenced_blobs(&self) -> impl Iterator<Item = &Descriptor> {
-        self.config.iter().chain(&self.layers).filter(|descriptor| !descriptor.is_foreign())
+        let entries = self.manifests.iter().filter(|entry| !media_type::is_manifest(&entry.media_type));
+        self.config.iter().chain(&self.layers).chain(entries).filter(|descriptor| !descriptor.is_foreign())
     }
 
-    /// Size of the image in bytes: layers and configuration, as stated (`imageSizeInBytes`, ecr.md §4.5).
+    /// The manifests that must be in the repository before this one may be: the entries of an index whose type
+    /// says that they are manifests. A digest may come several times.
+    pub fn referenced_manifests(&self) -> impl Iterator<Item = &Descriptor> {
+        self.manifests.iter().filter(|entry| media_type::is_manifest(&entry.media_type))
+    }
+
+    /// Size of the image in bytes: configuration, layers and the blobs that an index lists itself, as stated
+    /// (`imageSizeInBytes`, ecr.md §4.5).
     ///
-    /// 0 for schema 1, which states no sizes, and for an index: its own size there is the largest of its
-    /// members', which only who holds those manifests can tell. Never above `i64::MAX`.
+    /// 0 for schema 1, which states no sizes. An index is as large as the largest of its members besides, which
+    /// only who holds those manifests can tell. Never above `i64::MAX`.
     #[must_use]
     pub fn image_size(&self) -> u64 {
-        let sizes = self.config.iter().chain(&self.layers).map(|descriptor| descriptor.size);
+        let entries = self.manifests.iter().filter(|entry| !media_type::is_manifest(&entry.media_type));
+        let sizes = self.config.iter().chain(&self.layers).chain(entries).map(|descriptor| descriptor.size);
         sizes.fold(0, u64::saturating_add).min(i64::MAX.unsigned_abs())
     }
 

@@ -249,6 +249,22 @@ fn each_broken_rule_is_named() {
 }
 
 #[test]
+fn an_index_of_layers_references_blobs() {
+    // What BuildKit exports with `cache-to type=registry` without `image-manifest=true`.
+    let value = json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
+        descriptor(LAYER, "layer", 100),
+        descriptor("application/vnd.buildkit.cacheconfig.v0", "config", 7),
+        descriptor(OCI_MANIFEST, "child", 5),
+    ]});
+    let manifest = parse(&value, None).unwrap();
+    let digests = |found: Vec<&Descriptor>| found.iter().map(|one| one.digest.clone()).collect::<Vec<_>>();
+    let blobs = digests(manifest.referenced_blobs().collect());
+    assert_eq!(blobs, [Digest::sha256_of(b"layer"), Digest::sha256_of(b"config")]);
+    assert_eq!(digests(manifest.referenced_manifests().collect()), [Digest::sha256_of(b"child")]);
+    assert_eq!(manifest.image_size(), 107);
+}
+
+#[test]
 fn what_is_no_json_object() {
     for text in ["", " ", "{", "x", "{}{}", "\u{feff}{}", "{\"a\":01}"] {
         assert_eq!(Manifest::parse(text.as_bytes(), None), Err(ManifestError::NotJson), "{text:?}");
