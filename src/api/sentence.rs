@@ -120,9 +120,11 @@ pub fn catalog(error: &Error) -> String {
         Error::LimitExceeded { limit, maximum } => {
             format!("The limit of {maximum} {limit} would be exceeded")
         }
-        Error::TooManyTags => "The list of tags on the repository is over the limit. The maximum number of tags \
+        Error::TooManyTags => {
+            "The list of tags on the repository is over the limit. The maximum number of tags \
                                that can be applied to a repository is 50."
-            .to_owned(),
+                .to_owned()
+        }
         Error::InvalidTagParameter { reason } => reason.clone(),
         Error::InvalidParameter { parameter, constraint: failed } => constraint(parameter, failed),
         Error::InvalidParameterMessage(message) => message.clone(),

@@ -6,8 +6,9 @@ use oci::RepositoryName;
 
 use super::operation::Operation;
 use crate::access::action::{
-    BatchCheckLayerAvailability, BatchDeleteImage, BatchGetImage, CompleteLayerUpload, DescribeAllRepositories,
-    GetDownloadUrlForLayer, InitiateLayerUpload, ListImages, PutImage, UploadLayerPart,
+    BatchCheckLayerAvailability, BatchDeleteImage, BatchGetImage, CompleteLayerUpload,
+    DescribeAllRepositories, GetDownloadUrlForLayer, InitiateLayerUpload, ListImages, PutImage,
+    UploadLayerPart,
 };
 use crate::access::{AccessError, Caller, Check, Grant, Guard, Registry, Repository, Resource};
 
@@ -56,9 +57,9 @@ pub(super) fn checks(operation: &Operation, registry: &Registry) -> Checks {
             Check::new::<UploadLayerPart>(on(name)),
             Check::new::<CompleteLayerUpload>(on(name)),
         ]),
-        Operation::UploadStatus(name, _) | Operation::AppendUpload(name, _) | Operation::AbortUpload(name, _) => {
-            Checks::All(vec![Check::new::<UploadLayerPart>(on(name))])
-        }
+        Operation::UploadStatus(name, _)
+        | Operation::AppendUpload(name, _)
+        | Operation::AbortUpload(name, _) => Checks::All(vec![Check::new::<UploadLayerPart>(on(name))]),
         Operation::CompleteUpload(name, ..) => Checks::All(vec![
             Check::new::<UploadLayerPart>(on(name)),
             Check::new::<CompleteLayerUpload>(on(name)),

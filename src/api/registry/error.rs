@@ -72,8 +72,9 @@ impl Error {
     /// Code, status and sentence; `None` for the two answers that have no envelope.
     pub(super) fn wire(&self) -> Option<Wire> {
         Some(match self {
-            Self::Refused(Refusal::NotFound)
-            | Self::Unauthenticated(BasicError::Unauthorized) => return None,
+            Self::Refused(Refusal::NotFound) | Self::Unauthenticated(BasicError::Unauthorized) => {
+                return None;
+            }
             Self::Refused(Refusal::Method(_)) => {
                 wire(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", "The operation is unsupported.")
             }
@@ -180,14 +181,10 @@ fn malformed_wire(malformed: &Malformed) -> Wire {
             "DIGEST_INVALID",
             format!("The digest {text:?} is not sha256:<64 hex digits> or sha512:<128 hex digits>"),
         ),
-        Malformed::DigestMissing => wire(
-            StatusCode::BAD_REQUEST,
-            "DIGEST_INVALID",
-            "The query parameter digest is missing",
-        ),
-        Malformed::Upload => {
-            wire(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "The upload does not exist")
+        Malformed::DigestMissing => {
+            wire(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "The query parameter digest is missing")
         }
+        Malformed::Upload => wire(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "The upload does not exist"),
         Malformed::Limit => unsupported(sentence::constraint(
             "maxResults",
             "Member must have value less than or equal to 1000",

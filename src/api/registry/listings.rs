@@ -4,9 +4,9 @@ use http::header::{CONTENT_TYPE, HeaderName, LINK};
 use oci::{Digest, RepositoryName, media_type, referrers_index};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::Error;
 use super::manifests::insert;
 use super::operation::{MAX_PAGE, Page};
-use super::Error;
 use crate::access::{Grant, action};
 use crate::api::{Body, Outgoing, Services};
 
@@ -35,11 +35,7 @@ pub(super) async fn tags(
 }
 
 /// `GET /v2/_catalog`: the repositories of the registry.
-pub(super) async fn repositories(
-    services: &Services,
-    grant: &Grant,
-    page: &Page,
-) -> Result<Outgoing, Error> {
+pub(super) async fn repositories(services: &Services, grant: &Grant, page: &Page) -> Result<Outgoing, Error> {
     let allowed = grant.take::<action::DescribeAllRepositories>()?;
     let limit = page.limit.unwrap_or(DEFAULT_CATALOG_PAGE);
     let last = page.last.as_deref().unwrap_or("");

@@ -210,8 +210,11 @@ impl Run<'_> {
             self.end_tag(tag).await?;
         }
         self.remove(&digest).await?;
-        let named: Vec<_> =
-            tags.iter().filter_map(|tag| Tag::parse(tag).ok()).map(|tag| (stored.clone(), Some(tag))).collect();
+        let named: Vec<_> = tags
+            .iter()
+            .filter_map(|tag| Tag::parse(tag).ok())
+            .map(|tag| (stored.clone(), Some(tag)))
+            .collect();
         Ok(Ok(if named.is_empty() { vec![(stored, None)] } else { named }))
     }
 

@@ -62,7 +62,10 @@ impl Catalog {
         };
         let digest = Digest::of(algorithm, &image.bytes);
         if let Some(expected) = image.expected_digest.as_ref().filter(|text| *text != digest.as_str()) {
-            return Err(Error::ImageDigestDoesNotMatch { place: repository.into(), digest: expected.clone() });
+            return Err(Error::ImageDigestDoesNotMatch {
+                place: repository.into(),
+                digest: expected.clone(),
+            });
         }
         if image.manifest.kind == ManifestKind::Schema1 && image.tag.is_none() {
             return Err(Error::InvalidParameter {
@@ -164,11 +167,8 @@ async fn look(
 
 /// The refusals of the table that need only what was found.
 fn decide(found: &Found, repository: &Repository, digest: &Digest, tag: Option<&Tag>) -> Result<(), Error> {
-    let already = || Error::ImageAlreadyExists {
-        place: repository.into(),
-        digest: digest.clone(),
-        tag: tag.cloned(),
-    };
+    let already =
+        || Error::ImageAlreadyExists { place: repository.into(), digest: digest.clone(), tag: tag.cloned() };
     match (tag, &found.tagged_digest) {
         (None, _) if found.has_image => Err(already()),
         // The same image under the same tag wins over immutability (unverified).
@@ -203,7 +203,8 @@ async fn insert(
     by: &str,
 ) -> Result<(), Error> {
     let manifest = &image.manifest;
-    let annotations = serde_json::to_string(&manifest.annotations).map_err(|error| Error::Internal(error.into()))?;
+    let annotations =
+        serde_json::to_string(&manifest.annotations).map_err(|error| Error::Internal(error.into()))?;
     let artifact_type = manifest.effective_artifact_type();
     let subject = manifest.subject.as_ref().map(|subject| subject.digest.as_str());
     let size = i64::try_from(manifest.image_size()).unwrap_or(i64::MAX);
