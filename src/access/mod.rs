@@ -22,6 +22,8 @@ mod caller;
 mod guard;
 mod password;
 mod resource;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use allowed::{Allowed, Check, Grant, NotGranted};
 pub use authenticate::{Arrival, BasicError, SignatureError};
