@@ -11,7 +11,7 @@
 //! services.catalog.put_image(&allowed, image).await?;                    // acts on allowed.resource()
 //! ```
 //!
-//! `action`, `allowed`, `caller` and `resource` are leaves: rooms may name them, they name no room.
+//! `action`, `allowed`, `caller`, `layer_ticket` and `resource` are leaves: rooms may name them, they name no room.
 
 pub mod action;
 mod allowed;
@@ -20,6 +20,7 @@ mod authenticate;
 mod authorize;
 mod caller;
 mod guard;
+mod layer_ticket;
 mod password;
 mod resource;
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use authenticate::{Arrival, BasicError, SignatureError};
 pub use authorize::AccessError;
 pub use caller::{Caller, Credential, Origin, Session};
 pub use guard::Guard;
+pub use layer_ticket::{LAYER_TICKET_SECONDS, LayerTicket, TicketError};
 pub use resource::{Identity, Registry, Repository, Resource};

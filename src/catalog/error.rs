@@ -6,7 +6,7 @@ use oci::{Digest, RepositoryName, Tag};
 use policy::AccountId;
 
 use crate::environment::NoRandomness;
-use crate::store::db;
+use crate::store::{blob, db};
 
 /// Names one repository in an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,6 +241,20 @@ impl Error {
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
         Self::Internal(error.into())
+    }
+}
+
+impl From<blob::Error> for Error {
+    fn from(error: blob::Error) -> Self {
+        match error {
+            blob::Error::Full(source) => {
+                // The doors say only that space is short; which call met it is for the log.
+                tracing::error!(error = %source, "the volume of the blobs is full");
+                Self::StorageFull
+            }
+            blob::Error::Busy => Self::Busy,
+            other => Self::Internal(other.into()),
+        }
     }
 }
 

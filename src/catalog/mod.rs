@@ -10,15 +10,19 @@
 //! repository depends on what lies in another.
 
 mod access_facts;
+mod collector;
 mod error;
 pub mod image;
+pub mod layer;
 mod listing;
 mod pull_stamps;
 mod referrer;
 pub mod repository;
 mod tag_mutability;
+pub mod upload;
 
 pub use access_facts::AccessFacts;
+pub use collector::Collected;
 pub use error::{Error, Place};
 pub use listing::Names;
 pub use referrer::{MAX_ARTIFACT_TYPES, Referrers};

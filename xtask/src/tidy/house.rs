@@ -24,7 +24,7 @@ pub const ROOMS: &[&str] = &["catalog", "identity", "lifecycle", "scanning", "re
 
 /// The modules of `access` that rooms may name although the guard lies above them: the proof that a room demands
 /// and its vocabulary. They are leaves: of the house they use only each other and what lies below the rooms.
-pub const PROOF_MODULES: &[&str] = &["allowed", "action", "caller", "resource"];
+pub const PROOF_MODULES: &[&str] = &["allowed", "action", "caller", "layer_ticket", "resource"];
 
 /// What `access` passes on from those modules to the rooms.
 pub const PROOF_NAMES: &[&str] = &[
@@ -34,6 +34,7 @@ pub const PROOF_NAMES: &[&str] = &[
     "Origin",
     "Session",
     "Identity",
+    "LayerTicket",
     "Registry",
     "Repository",
     "Resource",

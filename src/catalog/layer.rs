@@ -1,0 +1,240 @@
+//! Layers: blobs as a repository sees them (ecr.md §4.6, §8.4, §8.5).
+//!
+//! A layer is in a repository when a link says so and its object is really there with its length: what is
+//! damaged counts as missing, so that the next push of it heals it.
+//!
+//! Invariants:
+//! * no answer about one repository depends on what lies in another;
+//! * an answer that a push relies upon ("this layer is there") holds for the collector's grace at least: it
+//!   gives a link whose review is near a new term;
+//! * the pull path writes nothing.
+
+#[cfg(test)]
+mod tests;
+
+use oci::Digest;
+
+use super::upload::{INSERT_LINK, stored_generation};
+use super::{Catalog, Error, Place, REPOSITORY_ID, repository_parameters};
+use crate::access::action::{BatchCheckLayerAvailability, GetDownloadUrlForLayer, InitiateLayerUpload};
+use crate::access::{Allowed, LayerTicket, Repository};
+use crate::store::blob::{self, Object, Reader};
+use crate::store::db::Row;
+use crate::{params, transaction};
+
+/// The right under which the length of a layer is told: that of a push or that of a pull.
+#[derive(Debug, Clone, Copy)]
+pub enum LayerQuestion<'proof> {
+    /// Somebody who pushes: the answer is going to be relied upon.
+    Push(&'proof Allowed<BatchCheckLayerAvailability>),
+    /// Somebody who pulls.
+    Pull(&'proof Allowed<GetDownloadUrlForLayer>),
+}
+
+const FIND: &str = "SELECT b.generation, b.size_bytes, l.review_after, l.repository_id FROM repository r \
+    JOIN blob_link l ON l.repository_id = r.id JOIN blob b ON b.digest = l.digest \
+    WHERE r.account = $1 AND r.region = $2 AND r.name = $3 AND l.digest = $4 AND b.state = 'ready'";
+
+const EXTEND: &str = "UPDATE blob_link SET review_after = $3 \
+    WHERE repository_id = $1 AND digest = $2 AND review_after IS NOT NULL";
+
+const IS_REFERENCED: &str = "SELECT 1 FROM image_reference \
+    WHERE repository_id = $1 AND target = $2 AND kind = 'blob' LIMIT 1";
+
+/// A layer of a repository.
+struct Found {
+    object: Object,
+    review_after: Option<i64>,
+    repository_id: String,
+}
+
+impl Found {
+    fn read(digest: &Digest, row: &Row) -> Result<Self, Error> {
+        let size: i64 = row.get(1)?;
+        let object = Object {
+            digest: digest.clone(),
+            generation: stored_generation(&row.get::<String>(0)?)?,
+            size_bytes: u64::try_from(size).map_err(|error| Error::Internal(error.into()))?,
+        };
+        Ok(Self { object, review_after: row.get(2)?, repository_id: row.get(3)? })
+    }
+}
+
+impl Catalog {
+    /// The lengths of layers in bytes, in the order of `digests`; `None` for one that the repository does not
+    /// have, whatever other repositories have.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`]
+    pub async fn layer_lengths(
+        &self,
+        allowed: &Allowed<BatchCheckLayerAvailability>,
+        digests: &[Digest],
+    ) -> Result<Vec<Option<u64>>, Error> {
+        self.require_repository(allowed.resource()).await?;
+        let mut lengths = Vec::with_capacity(digests.len());
+        for digest in digests {
+            lengths.push(self.relied_upon_length(allowed.resource(), digest).await?);
+        }
+        Ok(lengths)
+    }
+
+    /// The length of one layer in bytes, or `None`.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`]
+    pub async fn layer_length(
+        &self,
+        question: LayerQuestion<'_>,
+        digest: &Digest,
+    ) -> Result<Option<u64>, Error> {
+        let (repository, length) = match question {
+            LayerQuestion::Push(allowed) => {
+                let repository = allowed.resource();
+                (repository, self.relied_upon_length(repository, digest).await?)
+            }
+            LayerQuestion::Pull(allowed) => {
+                let repository = allowed.resource();
+                let found = self.whole_layer(repository, digest).await?;
+                (repository, found.map(|found| found.object.size_bytes))
+            }
+        };
+        if length.is_none() {
+            self.require_repository(repository).await?;
+        }
+        Ok(length)
+    }
+
+    /// Opens a layer for reading; `None` when the repository does not have it.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`]
+    pub async fn open_layer(
+        &self,
+        allowed: &Allowed<GetDownloadUrlForLayer>,
+        digest: &Digest,
+    ) -> Result<Option<Reader>, Error> {
+        self.open(allowed.resource(), digest).await
+    }
+
+    /// Opens the layer that a download URL is about; `None` when the repository does not have it any more.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`]
+    pub async fn open_layer_of_ticket(&self, ticket: &LayerTicket) -> Result<Option<Reader>, Error> {
+        self.open(ticket.repository(), ticket.digest()).await
+    }
+
+    /// A ticket for the download URL of a layer.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`]; [`Error::LayersNotFound`] when the repository does not have it;
+    /// [`Error::LayerInaccessible`] when no image of the repository refers to it.
+    pub async fn layer_ticket(
+        &self,
+        allowed: &Allowed<GetDownloadUrlForLayer>,
+        digest: &Digest,
+    ) -> Result<LayerTicket, Error> {
+        let repository = allowed.resource();
+        let Some(found) = self.whole_layer(repository, digest).await? else {
+            self.require_repository(repository).await?;
+            let digests = vec![digest.to_string()];
+            return Err(Error::LayersNotFound { place: repository.into(), digests });
+        };
+        let parameters = params![found.repository_id.as_str(), digest.as_str()];
+        if self.database.row(IS_REFERENCED, parameters).await?.is_none() {
+            return Err(Error::LayerInaccessible { place: repository.into(), digest: digest.clone() });
+        }
+        Ok(LayerTicket::issue(allowed, digest, self.environment.now()))
+    }
+
+    /// Makes a layer of `from` readable in the repository of `here`; returns its length, or `None` when `from`
+    /// does not have it and the client must upload it.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`] for the repository of `here` only: what is wrong with the source is not told.
+    pub async fn mount_layer(
+        &self,
+        here: &Allowed<InitiateLayerUpload>,
+        from: &Allowed<GetDownloadUrlForLayer>,
+        digest: &Digest,
+    ) -> Result<Option<u64>, Error> {
+        let place = || Place::from(here.resource());
+        self.require_repository(here.resource()).await?;
+        let Some(source) = self.whole_layer(from.resource(), digest).await? else { return Ok(None) };
+        let now = self.environment.now();
+        let review_after = now.saturating_add(self.limits.blob_grace);
+        transaction!(self.database, open => {
+            let row = open.row(REPOSITORY_ID, repository_parameters(here.resource())).await?;
+            let id: String = row.ok_or_else(|| Error::RepositoryNotFound(place()))?.get(0)?;
+            // The source's link is read again here: while it is there the collector cannot take the blob.
+            let mut parameters = repository_parameters(from.resource());
+            parameters.extend(params![digest.as_str()]);
+            if open.row(FIND, parameters).await?.is_none() {
+                return Ok(None);
+            }
+            open.execute(INSERT_LINK, params![id.as_str(), digest.as_str(), now, review_after]).await?;
+            Ok::<_, Error>(Some(source.object.size_bytes))
+        })
+    }
+
+    async fn open(&self, repository: &Repository, digest: &Digest) -> Result<Option<Reader>, Error> {
+        let Some(found) = self.linked_layer(repository, digest).await? else {
+            self.require_repository(repository).await?;
+            return Ok(None);
+        };
+        let reader = self.blobs.get(&found.object).await;
+        unless_damaged(&found.object, reader)
+    }
+
+    /// The length of a layer that somebody is going to refer to in a manifest.
+    async fn relied_upon_length(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Option<u64>, Error> {
+        let Some(found) = self.whole_layer(repository, digest).await? else { return Ok(None) };
+        let now = self.environment.now();
+        let is_soon = |review: i64| review.saturating_sub(now) < self.limits.blob_grace / 2;
+        if found.review_after.is_some_and(is_soon) {
+            let review_after = now.saturating_add(self.limits.blob_grace);
+            transaction!(self.database, open => {
+                let parameters = params![found.repository_id.as_str(), digest.as_str(), review_after];
+                open.execute(EXTEND, parameters).await?;
+                Ok::<_, Error>(())
+            })?;
+            // The collector may have been faster by a moment; then the answer is no.
+            return Ok(self.linked_layer(repository, digest).await?.map(|found| found.object.size_bytes));
+        }
+        Ok(Some(found.object.size_bytes))
+    }
+
+    /// A layer that is linked and whose object has its length.
+    async fn whole_layer(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, Error> {
+        let Some(found) = self.linked_layer(repository, digest).await? else { return Ok(None) };
+        let checked = self.blobs.check(&found.object).await;
+        Ok(unless_damaged(&found.object, checked)?.map(|()| found))
+    }
+
+    async fn linked_layer(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, Error> {
+        let mut parameters = repository_parameters(repository);
+        parameters.extend(params![digest.as_str()]);
+        let row = self.database.row(FIND, parameters).await?;
+        row.map(|row| Found::read(digest, &row)).transpose()
+    }
+}
+
+/// What is damaged counts as missing; the operator learns of it.
+fn unless_damaged<T>(object: &Object, result: Result<T, blob::Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error @ (blob::Error::Missing | blob::Error::Damaged { .. })) => {
+            tracing::error!(
+                %error, blob.digest = %object.digest, blob.generation = object.generation.as_str(),
+                "a stored blob is damaged and counts as missing until it is pushed again"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
