@@ -42,7 +42,8 @@ impl Query {
         std::str::from_utf8(&pair.value).ok()
     }
 
-    fn canonical(&self) -> String {
+    /// Sorted by name, then value; without the signature itself.
+    pub(super) fn canonical(&self) -> String {
         let mut pairs: Vec<&(String, String)> = self
             .pairs
             .iter()

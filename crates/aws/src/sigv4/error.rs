@@ -85,7 +85,16 @@ impl AuthError {
     /// HTTP status of all authentication failures of ECR.
     pub const JSON_STATUS: u16 = 400;
 
-    /// AWS's text.
+    /// ECR's text: that of the others, but for the missing signature (ecr.md §1.2).
+    #[must_use]
+    pub fn json_message(&self) -> &str {
+        match self {
+            Self::MissingAuthenticationToken => "Missing Authentication Token",
+            other => other.message(),
+        }
+    }
+
+    /// Text of IAM and STS.
     #[must_use]
     pub fn message(&self) -> &str {
         match self {
