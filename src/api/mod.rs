@@ -6,6 +6,7 @@ pub mod body;
 pub mod cursor;
 pub mod ecr;
 pub mod registry;
+pub mod request_body;
 pub mod sentence;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::identity::IdentityRoom;
 use crate::store::seal::Sealer;
 
 pub use body::Body;
+pub use request_body::RequestBody;
 
 /// A request as the hall hands it to a door.
 #[derive(Debug)]
@@ -25,7 +27,7 @@ pub struct Incoming {
     /// Method, target, headers.
     pub head: http::request::Parts,
     /// The body, not yet read. Its frames are bounded by the hall's timeouts, its size by the door.
-    pub body: hyper::body::Incoming,
+    pub body: RequestBody,
     /// Where it came from.
     pub origin: Origin,
     /// The id for the answer, the log and the audit record: a UUID.

@@ -22,7 +22,7 @@ pub(super) fn limit(operation: &str) -> usize {
 ///
 /// # Errors
 /// [`Error::BodyTooLarge`], as soon as it is known; [`Error::BodyInterrupted`] when the client goes away.
-pub(super) async fn read(mut body: hyper::body::Incoming, limit: usize) -> Result<Bytes, Error> {
+pub(super) async fn read(mut body: crate::api::RequestBody, limit: usize) -> Result<Bytes, Error> {
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > limit {
         return Err(Error::BodyTooLarge { limit });
