@@ -4,18 +4,18 @@
 
 /// The floors from the entrance down; code may use its own floor and every floor below.
 ///
-/// Modules on one line share a floor: rooms meet each other through functions. `config` and the leaves at the
-/// bottom know nothing of the house, so that everyone may use them.
+/// Modules on one line share a floor: rooms meet each other through functions. `config` turns text into the limits
+/// and locations that the floors below it define, so it lies above them; what lies below takes values, not settings.
 pub const FLOORS: &[&[&str]] = &[
     &["main", "lib"],
     &["cli"],
     &["app"],
     &["server"],
+    &["config"],
     &["api"],
     &["access"],
     ROOMS,
     &["store"],
-    &["config"],
     &["environment"],
 ];
 
