@@ -1,6 +1,8 @@
 //! JSON 1.1, ECR's wire (ecr.md §1.1, §1.2).
 //!
 //! Requests: unknown members are skipped without being kept, `null` is an absent member, an empty body is `{}`.
+//! The caller bounds the body: 1 MiB serves every operation but UploadLayerPart (28 MiB of base64) and PutImage;
+//! in lists without a largest length an element of three bytes takes some ten times its size.
 //! Answers: the members in the model's order, absent ones left out.
 
 mod decode;

@@ -16,6 +16,9 @@ pub fn ecr_invalid_parameter(member: &str, constraint: &str) -> String {
 }
 
 /// Text of an InvalidParameterException for one violation; ECR reports only the first (ecr.md §1.4).
+///
+/// Confirmed are names, tags, account ids, list members, smallest lengths, largest values and enums; the path of
+/// nested members (`tags.1.member.value`) and the phrase for null are those of the other services (unverified).
 #[must_use]
 pub fn ecr_message(violation: &Violation) -> String {
     let constraint = match &violation.constraint {

@@ -138,3 +138,61 @@ pub struct ErrorInfo {
     /// Wire names of members beside the message.
     pub members: &'static [&'static str],
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_of_an_operation_is_found() {
+        for service in Service::ALL {
+            for operation in service.operations() {
+                for shape in operation.errors {
+                    assert_eq!(service.error(shape).map(|error| error.shape), Some(*shape));
+                }
+            }
+        }
+        let counts = Service::ALL.map(|service| (service.operations().len(), service.errors().len()));
+        assert_eq!(counts, [(62, 50), (180, 38), (11, 12)]);
+    }
+
+    /// Codes and statuses of iam.md §2.3 and ecr.md §1.2.
+    #[test]
+    fn errors_have_their_wire_codes() {
+        let wire = |service: Service, shape: &str| {
+            let error = service.error(shape).unwrap();
+            (error.code, error.status, error.sender_fault)
+        };
+        assert_eq!(wire(Service::Iam, "NoSuchEntityException"), ("NoSuchEntity", 404, true));
+        assert_eq!(wire(Service::Iam, "ServiceFailureException"), ("ServiceFailure", 500, false));
+        assert_eq!(wire(Service::Iam, "ServiceNotSupportedException"), ("NotSupportedService", 404, true));
+        assert_eq!(wire(Service::Sts, "IDPRejectedClaimException"), ("IDPRejectedClaim", 403, true));
+        assert_eq!(
+            wire(Service::Ecr, "RepositoryNotFoundException"),
+            ("RepositoryNotFoundException", 400, true)
+        );
+        assert_eq!(wire(Service::Ecr, "ServerException"), ("ServerException", 500, false));
+        let part = Service::Ecr.error("InvalidLayerPartException").unwrap();
+        assert_eq!(part.members, ["registryId", "repositoryName", "uploadId", "lastValidByteReceived"]);
+        assert!(Service::Iam.error("NoSuchEntity").is_none());
+    }
+
+    #[test]
+    fn query_services_are_told_by_version() {
+        assert_eq!(Service::of_version("2010-05-08"), Some(Service::Iam));
+        assert_eq!(Service::of_version("2011-06-15"), Some(Service::Sts));
+        // ECR does not speak Query, whatever version a form names.
+        assert_eq!(Service::of_version("2015-09-21"), None);
+    }
+
+    #[test]
+    fn paging_and_signatures_are_known() {
+        let images = Service::Ecr.operation("DescribeImages").unwrap().pagination.as_ref().unwrap();
+        assert_eq!(
+            (images.input_token, images.limit, images.results),
+            ("nextToken", Some("maxResults"), &["imageDetails"][..])
+        );
+        assert!(Service::Sts.operation("AssumeRoleWithWebIdentity").unwrap().unsigned);
+        assert!(!Service::Sts.operation("GetCallerIdentity").unwrap().unsigned);
+    }
+}
