@@ -2,9 +2,11 @@
 //!
 //! A door never imports another door. What they share lies here: [`Incoming`], [`Outgoing`], [`Services`].
 
+pub mod blob_answer;
 pub mod body;
 pub mod cursor;
 pub mod ecr;
+pub mod layer_url;
 pub mod registry;
 pub mod request_body;
 pub mod sentence;

@@ -31,8 +31,7 @@ const BATCH: i64 = 100;
 /// backup may put another one in its place a day later; such objects are rare otherwise.
 const STRAY_GRACE: Micros = 7 * 24 * 3600 * SECOND;
 
-const EXPIRED_UPLOADS: &str =
-    "SELECT id FROM upload WHERE expires_at <= $1 AND id > $2 ORDER BY id LIMIT $3";
+const EXPIRED_UPLOADS: &str = "SELECT id FROM upload WHERE expires_at <= $1 AND id > $2 ORDER BY id LIMIT $3";
 
 const DELETE_EXPIRED: &str = "DELETE FROM upload WHERE id = $1 AND expires_at <= $2";
 
@@ -193,12 +192,7 @@ impl Catalog {
     }
 
     /// Takes a blob out of use; false when a link needs it.
-    async fn mark_blob(
-        &self,
-        digest: &Digest,
-        generation: &Generation,
-        now: Micros,
-    ) -> Result<bool, Error> {
+    async fn mark_blob(&self, digest: &Digest, generation: &Generation, now: Micros) -> Result<bool, Error> {
         transaction!(self.database, open => {
             if open.execute(KEEP_BLOB, params![digest.as_str()]).await? > 0 {
                 return Ok(false);

@@ -90,6 +90,12 @@ impl Catalog {
         }
     }
 
+    /// The present moment by the catalog's clock, in microseconds since the epoch.
+    #[must_use]
+    pub fn now(&self) -> crate::environment::Micros {
+        self.environment.now()
+    }
+
     /// The id of a repository.
     ///
     /// # Errors
@@ -112,8 +118,7 @@ fn repository_parameters(repository: &Repository) -> Vec<crate::store::db::Value
 
 /// Reads a digest column.
 fn stored_digest(text: &str) -> Result<Digest, Error> {
-    Digest::parse(text)
-        .map_err(|_| crate::store::db::Error::Corrupt(format!("{text:?} is no digest")).into())
+    Digest::parse(text).map_err(|_| crate::store::db::Error::Corrupt(format!("{text:?} is no digest")).into())
 }
 
 impl From<&Repository> for Place {

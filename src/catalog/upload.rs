@@ -153,7 +153,13 @@ impl Catalog {
         let declared = last.checked_sub(first).map_or(0, |distance| distance.saturating_add(1));
         if received != declared || received == 0 {
             let (upload, expected) = (upload.to_string(), held.length());
-            return Err(Error::InvalidLayerPartLength { place: place(), upload, received, declared, expected });
+            return Err(Error::InvalidLayerPartLength {
+                place: place(),
+                upload,
+                received,
+                declared,
+                expected,
+            });
         }
         let parts = Parts::from_note(held.note()).with(received)?;
         let rules = Append {

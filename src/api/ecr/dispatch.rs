@@ -6,7 +6,7 @@
 
 use aws::ecr::Operation;
 
-use super::{Error, lifecycle, policies, registry, repositories, tags};
+use super::{Error, layers, lifecycle, policies, registry, repositories, tags};
 use crate::access::Grant;
 use crate::api::Services;
 
@@ -33,6 +33,8 @@ macro_rules! operations {
 
 operations! {
     built {
+        BatchCheckLayerAvailability => layers::batch_check_layer_availability,
+        CompleteLayerUpload => layers::complete_layer_upload,
         CreateRepository => repositories::create_repository,
         DeleteLifecyclePolicy => lifecycle::delete_lifecycle_policy,
         DeleteRepository => repositories::delete_repository,
@@ -40,8 +42,10 @@ operations! {
         DescribeRegistry => registry::describe_registry,
         DescribeRepositories => repositories::describe_repositories,
         GetAuthorizationToken => registry::get_authorization_token,
+        GetDownloadUrlForLayer => layers::get_download_url_for_layer,
         GetLifecyclePolicy => lifecycle::get_lifecycle_policy,
         GetRepositoryPolicy => policies::get_repository_policy,
+        InitiateLayerUpload => layers::initiate_layer_upload,
         ListTagsForResource => tags::list_tags_for_resource,
         PutImageScanningConfiguration => repositories::put_image_scanning_configuration,
         PutImageTagMutability => repositories::put_image_tag_mutability,
@@ -49,20 +53,21 @@ operations! {
         SetRepositoryPolicy => policies::set_repository_policy,
         TagResource => tags::tag_resource,
         UntagResource => tags::untag_resource,
+        UploadLayerPart => layers::upload_layer_part,
     }
     not_built {
-        BatchCheckLayerAvailability BatchDeleteImage BatchGetImage BatchGetRepositoryScanningConfiguration
-        CompleteLayerUpload CreatePullThroughCacheRule CreateRepositoryCreationTemplate DeletePullThroughCacheRule
+        BatchDeleteImage BatchGetImage BatchGetRepositoryScanningConfiguration
+        CreatePullThroughCacheRule CreateRepositoryCreationTemplate DeletePullThroughCacheRule
         DeleteRegistryPolicy DeleteRepositoryCreationTemplate DeleteSigningConfiguration
         DeregisterPullTimeUpdateExclusion DescribeImageReplicationStatus DescribeImageScanFindings
         DescribeImageSigningStatus DescribeImages DescribePullThroughCacheRules
         DescribeReplicationBackfillResults DescribeRepositoryCreationTemplates GetAccountSetting
-        GetDownloadUrlForLayer GetLifecyclePolicyPreview GetRegistryPolicy GetRegistryScanningConfiguration
-        GetSigningConfiguration InitiateLayerUpload ListImageReferrers ListImages ListPullTimeUpdateExclusions
+        GetLifecyclePolicyPreview GetRegistryPolicy GetRegistryScanningConfiguration
+        GetSigningConfiguration ListImageReferrers ListImages ListPullTimeUpdateExclusions
         ListReplicationBackfills PutAccountSetting PutImage PutRegistryPolicy PutRegistryScanningConfiguration
         PutReplicationConfiguration PutSigningConfiguration RegisterPullTimeUpdateExclusion StartImageScan
         StartLifecyclePolicyPreview StartReplicationBackfill StopReplicationBackfill UpdateImageStorageClass
-        UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate UploadLayerPart ValidatePullThroughCacheRule
+        UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate ValidatePullThroughCacheRule
     }
 }
 

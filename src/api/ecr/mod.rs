@@ -12,6 +12,7 @@ mod body;
 mod checks;
 mod dispatch;
 mod error;
+mod layers;
 mod lifecycle;
 mod pages;
 mod policies;

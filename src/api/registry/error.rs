@@ -48,6 +48,12 @@ pub enum Error {
     /// A header is malformed.
     #[error("{0}")]
     BadHeader(String),
+    /// The repository does not have the blob.
+    #[error("blob {digest} is not there")]
+    BlobUnknown {
+        /// The blob.
+        digest: oci::Digest,
+    },
     /// No byte of the blob lies in the requested range.
     #[error("the range is outside the blob's {length} bytes")]
     RangeNotSatisfiable {
@@ -104,6 +110,9 @@ impl Error {
                 format!("The next byte of the upload is {received}"),
             ),
             Self::BadHeader(reason) => wire(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", reason.as_str()),
+            Self::BlobUnknown { digest } => {
+                wire(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", format!("The layer '{digest}' does not exist"))
+            }
             Self::RangeNotSatisfiable { length } => wire(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "BLOB_UPLOAD_INVALID",
@@ -204,7 +213,7 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
         E::ImageTagAlreadyExists { .. } => (bad, "TAG_INVALID"),
         E::ImageDigestDoesNotMatch { .. } => (bad, "MANIFEST_INVALID"),
         E::LayersNotFound { .. } | E::ReferencedImagesNotFound { .. } => (missing, "MANIFEST_BLOB_UNKNOWN"),
-        E::InvalidLayer { .. } => (bad, "DIGEST_INVALID"),
+        E::InvalidLayer { .. } => (bad, "BLOB_UPLOAD_INVALID"),
         E::InvalidLayerPart { .. } => (StatusCode::RANGE_NOT_SATISFIABLE, "BLOB_UPLOAD_INVALID"),
         E::InvalidLayerPartLength { .. } | E::LayerPartTooSmall { .. } | E::LayerTooLarge { .. } => {
             (bad, "SIZE_INVALID")

@@ -3,11 +3,13 @@
 //! One request goes through five steps: which operation is it, who sends it, may they, do it, answer. Nothing
 //! about names is told before the password is checked, and nothing about existence before the guard agrees.
 
+mod blobs;
 mod checks;
 mod error;
 mod listings;
 mod manifests;
 mod operation;
+mod uploads;
 
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
@@ -92,10 +94,23 @@ async fn dispatch(
         Operation::ListReferrers { name, subject, artifact_type, page } => {
             listings::referrers(services, grant, &name, &subject, artifact_type.as_deref(), &page).await
         }
-        other => {
-            let _ = (services, grant, incoming, other);
-            Err(Error::Refused(Refusal::NotFound))
+        Operation::GetBlob(_, digest) => blobs::get(services, grant, &digest, &incoming).await,
+        Operation::HeadBlob(_, digest) => blobs::head(services, grant, &digest).await,
+        Operation::StartUpload(name) => uploads::start(services, grant, &name).await,
+        Operation::MountBlob { name, digest, from: _ } => {
+            uploads::mount(services, grant, &name, &digest).await
         }
+        Operation::UploadWhole(name, digest) => {
+            uploads::whole(services, grant, &name, &digest, incoming).await
+        }
+        Operation::UploadStatus(name, upload) => uploads::status(services, grant, &name, &upload).await,
+        Operation::AppendUpload(name, upload) => {
+            uploads::append(services, grant, &name, &upload, incoming).await
+        }
+        Operation::CompleteUpload(name, upload, digest) => {
+            uploads::complete(services, grant, &name, &upload, &digest, incoming).await
+        }
+        Operation::AbortUpload(_, upload) => uploads::abort(services, grant, &upload).await,
     }
 }
 

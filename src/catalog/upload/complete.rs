@@ -47,8 +47,7 @@ const REPLACE_BLOB: &str = "UPDATE blob SET generation = $2, size_bytes = $3, st
 const LINK: &str = "SELECT 1 FROM blob_link WHERE repository_id = $1 AND digest = $2";
 
 /// A link whose review is pending gets a new grace; one that an image needs stays without review.
-pub(in crate::catalog) const INSERT_LINK: &str =
-    "INSERT INTO blob_link (repository_id, digest, linked_at, review_after) VALUES ($1, $2, $3, $4) \
+pub(in crate::catalog) const INSERT_LINK: &str = "INSERT INTO blob_link (repository_id, digest, linked_at, review_after) VALUES ($1, $2, $3, $4) \
     ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = EXCLUDED.review_after \
     WHERE blob_link.review_after IS NOT NULL";
 
@@ -98,7 +97,8 @@ impl Catalog {
         }
         let verified = held.verify(digests).await?;
         let verified = verified.ok_or_else(|| Error::InvalidLayer { place: repository.into() })?;
-        let was_present = self.store(held, &verified, &found.repository_id, upload, repository.into()).await?;
+        let was_present =
+            self.store(held, &verified, &found.repository_id, upload, repository.into()).await?;
         Ok(Completed { digest: verified.digest().clone(), size_bytes: verified.size_bytes(), was_present })
     }
 
@@ -144,10 +144,7 @@ impl Catalog {
     }
 
     /// The stored object of a digest: its generation when it is whole, or the one that is damaged.
-    async fn look_for(
-        &self,
-        verified: &Verified,
-    ) -> Result<(Option<Generation>, Option<Generation>), Error> {
+    async fn look_for(&self, verified: &Verified) -> Result<(Option<Generation>, Option<Generation>), Error> {
         let Some(row) = self.database.row(BLOB, params![verified.digest().as_str()]).await? else {
             return Ok((None, None));
         };

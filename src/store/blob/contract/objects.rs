@@ -17,8 +17,7 @@ async fn a_published_object_reads_back_whole_and_in_parts() {
     let reader = fixture.blobs.get(&object).await.unwrap();
     assert_eq!(reader.length(), bytes.len() as u64);
     for (start, end) in [(0, 2_500_000), (0, 1), (2_499_999, 2_500_000), (7, 7), (250_000, 2_400_001)] {
-        let frames: Vec<Bytes> =
-            reader.clone().stream(start as u64..end as u64).try_collect().await.unwrap();
+        let frames: Vec<Bytes> = reader.clone().stream(start as u64..end as u64).try_collect().await.unwrap();
         assert_eq!(frames.concat(), bytes[start..end], "{start}..{end}");
     }
 }

@@ -63,8 +63,7 @@ impl Disk {
 
     pub(super) async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
         let mutex = self.inner.hold_of(upload);
-        let guard =
-            tokio::time::timeout(HOLD_PATIENCE, mutex.lock_owned()).await.map_err(|_| Error::Busy)?;
+        let guard = tokio::time::timeout(HOLD_PATIENCE, mutex.lock_owned()).await.map_err(|_| Error::Busy)?;
         let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
         blocking("open an upload", move || Held::load(inner, upload, guard)).await
     }
@@ -89,7 +88,8 @@ impl Disk {
 
     pub(super) async fn delete(&self, digest: &Digest, generation: &Generation) -> Result<(), Error> {
         let path = self.inner.layout.object(digest, generation);
-        blocking("delete an object", move || files::remove(&path).map_err(Error::io("delete an object"))).await
+        blocking("delete an object", move || files::remove(&path).map_err(Error::io("delete an object")))
+            .await
     }
 
     pub(super) async fn check_writable(&self) -> Result<(), Error> {

@@ -80,7 +80,8 @@ impl Reader {
 
     /// Reads bytes `range` piece by piece, as fast as the pieces are taken.
     pub fn stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        let frame = if range.end.saturating_sub(range.start) <= SMALL_BYTES { SMALL_BYTES } else { FRAME_BYTES };
+        let frame =
+            if range.end.saturating_sub(range.start) <= SMALL_BYTES { SMALL_BYTES } else { FRAME_BYTES };
         stream::try_unfold(range.start, move |position| {
             let reader = self.clone();
             async move {

@@ -221,8 +221,7 @@ impl Held {
         let files = match self.files.take() {
             Some(files) => files,
             None => {
-                let data =
-                    files::open_for_writing(&self.inner.layout.data(&self.upload)).map_err(failed())?;
+                let data = files::open_for_writing(&self.inner.layout.data(&self.upload)).map_err(failed())?;
                 let state =
                     files::open_for_writing(&self.inner.layout.state(&self.upload)).map_err(failed())?;
                 // Left by a crash before anything counted, or not there at all.

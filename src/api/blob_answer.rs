@@ -1,0 +1,106 @@
+//! The answer that carries a blob: whole, in part, or only its headers. Both places that serve blobs share it.
+
+use std::ops::Range;
+
+use http::header::{
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
+    IF_NONE_MATCH, IF_RANGE, RANGE,
+};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use http_body_util::StreamBody;
+use oci::Digest;
+use oci::range::{RangeOutcome, parse_range};
+
+use futures_util::StreamExt as _;
+
+use super::{Body, Outgoing};
+use crate::store::blob::Reader;
+
+const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// No byte of the blob lies in the range that was asked for: 416.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OutOfRange {
+    /// The length of the blob in bytes.
+    pub length: u64,
+}
+
+/// Answers GET with the bytes of a blob, HEAD with what GET would say about them.
+///
+/// 200 with everything, 206 for one range, 304 when the client has it already: a blob never changes, so its
+/// digest is its entity tag. The bytes are read while they are sent; a read error cuts the connection, so that
+/// no client takes a part for the whole.
+///
+/// # Errors
+/// [`OutOfRange`]
+pub fn answer(head: &Parts, digest: &Digest, reader: Reader) -> Result<Outgoing, OutOfRange> {
+    let length = reader.length();
+    let etag = format!("\"{digest}\"");
+    let mut response = Outgoing::new(Body::empty());
+    let headers = response.headers_mut();
+    insert(headers, DOCKER_CONTENT_DIGEST, digest.as_str());
+    insert(headers, ETAG, &etag);
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if has_tag(&head.headers, &etag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(response);
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    let range = match wanted(head, length, &etag) {
+        RangeOutcome::Full => 0..length,
+        RangeOutcome::Unsatisfiable => return Err(OutOfRange { length }),
+        RangeOutcome::Partial(bytes) => {
+            let (first, last) = bytes.into_inner();
+            insert(headers, CONTENT_RANGE, &format!("bytes {first}-{last}/{length}"));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            first..last.saturating_add(1)
+        }
+    };
+    response.headers_mut().insert(CONTENT_LENGTH, (range.end - range.start).into());
+    if head.method != Method::HEAD {
+        *response.body_mut() = body(reader, range);
+    }
+    Ok(response)
+}
+
+/// What HEAD says about a blob that nobody needs to open.
+#[must_use]
+pub fn headers_only(digest: &Digest, length: u64) -> Outgoing {
+    let mut response = Outgoing::new(Body::empty());
+    let headers = response.headers_mut();
+    insert(headers, DOCKER_CONTENT_DIGEST, digest.as_str());
+    insert(headers, ETAG, &format!("\"{digest}\""));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+    headers.insert(CONTENT_LENGTH, length.into());
+    response
+}
+
+fn body(reader: Reader, range: Range<u64>) -> Body {
+    let frames = reader.stream(range).map(|bytes| bytes.map(http_body::Frame::data));
+    Body::stream(StreamBody::new(frames))
+}
+
+/// The range that counts: only GET has one (RFC 9110 §14.2), and `If-Range` must name these very bytes.
+fn wanted(head: &Parts, length: u64, etag: &str) -> RangeOutcome {
+    let header = head.headers.get(RANGE).and_then(|value| value.to_str().ok());
+    let is_same = head.headers.get(IF_RANGE).is_none_or(|value| value.as_bytes() == etag.as_bytes());
+    match header {
+        Some(header) if is_same && head.method == Method::GET => parse_range(header, length),
+        _ => RangeOutcome::Full,
+    }
+}
+
+fn has_tag(headers: &HeaderMap, etag: &str) -> bool {
+    headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok()).any(|value| {
+        value.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
+    })
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    // INVARIANT: digests and numbers are valid header text.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}

@@ -1,0 +1,40 @@
+//! Blobs: is it there, give it to me (ecr.md §8.4).
+//!
+//! GET answers with the bytes themselves, not with ECR's redirect to a bucket: they lie here, and a client that
+//! forwards its password to the target, or one behind a proxy, has nothing to get wrong.
+
+use oci::Digest;
+
+use super::Error;
+use crate::access::{Grant, action};
+use crate::api::{Incoming, Outgoing, Services, blob_answer};
+use crate::catalog::layer::LayerQuestion;
+
+/// `GET /v2/<name>/blobs/<digest>`
+pub(super) async fn get(
+    services: &Services,
+    grant: &Grant,
+    digest: &Digest,
+    incoming: &Incoming,
+) -> Result<Outgoing, Error> {
+    let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
+    let reader = services.catalog.open_layer(&allowed, digest).await?.ok_or_else(|| unknown(digest))?;
+    blob_answer::answer(&incoming.head, digest, reader)
+        .map_err(|out| Error::RangeNotSatisfiable { length: out.length })
+}
+
+/// `HEAD /v2/<name>/blobs/<digest>`: asked before a push, under the right to push or the right to pull.
+pub(super) async fn head(services: &Services, grant: &Grant, digest: &Digest) -> Result<Outgoing, Error> {
+    let length = match grant.take::<action::BatchCheckLayerAvailability>() {
+        Ok(allowed) => services.catalog.layer_length(LayerQuestion::Push(&allowed), digest).await?,
+        Err(_) => {
+            let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
+            services.catalog.layer_length(LayerQuestion::Pull(&allowed), digest).await?
+        }
+    };
+    Ok(blob_answer::headers_only(digest, length.ok_or_else(|| unknown(digest))?))
+}
+
+fn unknown(digest: &Digest) -> Error {
+    Error::BlobUnknown { digest: digest.clone() }
+}
