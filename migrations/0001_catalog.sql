@@ -67,19 +67,20 @@ CREATE INDEX upload_by_repository ON upload (repository_id);
 
 CREATE INDEX upload_by_expiry ON upload (expires_at);
 
--- An image is one manifest, byte for byte; its identity is the digest.
+-- An image is one manifest, byte for byte; its identity is the digest. The manifest is the last column, so that
+-- listings need not read through it to what they show.
 CREATE TABLE image (
     repository_id TEXT COLLATE "C" NOT NULL REFERENCES repository (id) ON DELETE CASCADE,
     digest TEXT COLLATE "C" NOT NULL,
     media_type TEXT NOT NULL,
     artifact_type TEXT,
     subject_digest TEXT COLLATE "C",
-    manifest BYTEA NOT NULL,
     annotations TEXT NOT NULL,
     size_bytes BIGINT NOT NULL,
     pushed_at BIGINT NOT NULL,
     pushed_by TEXT NOT NULL,
     last_pulled_at BIGINT,
+    manifest BYTEA NOT NULL,
     PRIMARY KEY (repository_id, digest)
 );
 

@@ -1,13 +1,29 @@
 //! Images: one manifest in one repository, identified by its digest, with the tags that point at it.
 //!
-//! `put` adds them, `get` reads one (the pull path: it writes nothing).
+//! `put` adds them, `get` reads manifests (the pull path: it writes nothing), `list` and `describe` show what is
+//! there, `delete` removes tags and images. Tags are rows in time: a move or a removal ends one, and at most one
+//! row of a name is current.
+//!
+//! INVARIANT: a current tag points at an image of its repository, and what an image names is in its repository.
+//!
+//! ```ignore
+//! let pushed = catalog.put_image(&allowed, &NewImage { bytes, manifest, tag, expected_digest: None }).await?;
+//! let image = catalog.get_image(&allowed, &Reference::Digest(pushed.digest)).await?;
+//! ```
 
 mod delete;
+mod describe;
 mod get;
+mod id;
+mod list;
 mod put;
+mod reference;
 
-pub use delete::{Deletion, Failure, FailureCode, ImageId};
-pub use get::StoredImage;
+pub use delete::Deletion;
+pub use describe::{DescribedImage, ImagePage};
+pub use get::{FoundImages, StoredImage};
+pub use id::{Failure, FailureCode, ImageId};
+pub use list::{ImageNames, Position, TagStatus};
 pub use put::{NewImage, Pushed};
 
 use std::collections::HashMap;

@@ -1,51 +1,14 @@
 //! BatchDeleteImage (ecr.md §4.4): what a tag's or an image's removal takes along, and what refuses it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use oci::{Digest, Tag, is_ecr_digest_form};
+use oci::{Digest, Tag};
 
+use super::id::{Failure, FailureCode, ImageId, stored_tag};
 use crate::access::{Allowed, action};
 use crate::catalog::{Catalog, Error};
 use crate::store::db::Transaction;
 use crate::{params, transaction};
-
-/// An image as a batch request names it: by digest, by tag, or by both, unchecked.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct ImageId {
-    /// `sha256:…`
-    pub digest: Option<String>,
-    /// A tag.
-    pub tag: Option<String>,
-}
-
-/// Why one id of a batch failed; the codes are ECR's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FailureCode {
-    /// Neither digest nor tag.
-    MissingDigestAndTag,
-    /// Not of a digest's form.
-    InvalidImageDigest,
-    /// Not of a tag's form.
-    InvalidImageTag,
-    /// No such image.
-    ImageNotFound,
-    /// The tag points at another digest.
-    ImageTagDoesNotMatchDigest,
-    /// An index needs the image.
-    ImageReferencedByManifestList {
-        /// The indexes.
-        indexes: Vec<String>,
-    },
-}
-
-/// One id that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// As sent.
-    pub id: ImageId,
-    /// Why.
-    pub code: FailureCode,
-}
 
 /// What a deletion has done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,22 +17,6 @@ pub struct Deletion {
     pub deleted: Vec<(Digest, Option<Tag>)>,
     /// What was not removed.
     pub failures: Vec<Failure>,
-}
-
-impl ImageId {
-    /// The form checks that need no look at the catalog.
-    pub(super) fn check(&self) -> Result<(), FailureCode> {
-        if self.digest.is_none() && self.tag.is_none() {
-            return Err(FailureCode::MissingDigestAndTag);
-        }
-        if self.digest.as_deref().is_some_and(|digest| !is_ecr_digest_form(digest)) {
-            return Err(FailureCode::InvalidImageDigest);
-        }
-        if self.tag.as_deref().is_some_and(|tag| Tag::parse(tag).is_err()) {
-            return Err(FailureCode::InvalidImageTag);
-        }
-        Ok(())
-    }
 }
 
 impl Catalog {
@@ -94,7 +41,8 @@ impl Catalog {
                 .row(crate::catalog::REPOSITORY_ID, crate::catalog::repository_parameters(repository))
                 .await?
                 .ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
-            let mut run = Run { open, repository_id: row.get(0)?, now, review_after, by: &by };
+            let repository_id = row.get(0)?;
+            let mut run = Run { open, repository_id, now, review_after, by: &by, gone: HashSet::new() };
             let mut found = Vec::new();
             let mut parents = HashMap::new();
             for id in ids {
@@ -108,12 +56,12 @@ impl Catalog {
             }
             let mut deletion = Deletion::default();
             for (id, resolved) in found {
-                match run.delete(id, resolved, &parents).await? {
-                    Ok(mut deleted) => {
-                        // The same id twice in one call is one deletion.
-                        deleted.retain(|one| !deletion.deleted.contains(one));
-                        deletion.deleted.append(&mut deleted);
-                    }
+                let outcome = match resolved {
+                    Ok(digest) => run.delete(id, &digest, &parents).await?,
+                    Err(code) => Err(code),
+                };
+                match outcome {
+                    Ok(mut deleted) => deletion.deleted.append(&mut deleted),
                     Err(code) => deletion.failures.push(Failure { id: id.clone(), code }),
                 }
             }
@@ -129,6 +77,8 @@ struct Run<'a> {
     now: i64,
     review_after: i64,
     by: &'a str,
+    /// Images that this call has removed.
+    gone: HashSet<String>,
 }
 
 type Outcome<T> = Result<Result<T, FailureCode>, Error>;
@@ -178,44 +128,37 @@ impl Run<'_> {
         Ok(rows.iter().map(|row| row.get(0)).collect::<Result<_, _>>()?)
     }
 
+    /// Deletes what one id means; gives what it removed, nothing when an id before it has done so already.
     async fn delete(
         &mut self,
         id: &ImageId,
-        resolved: Result<String, FailureCode>,
+        digest: &str,
         parents: &HashMap<String, Vec<String>>,
     ) -> Outcome<Vec<(Digest, Option<Tag>)>> {
-        let digest = match resolved {
-            Ok(digest) => digest,
-            Err(code) => return Ok(Err(code)),
-        };
-        let stored = crate::catalog::stored_digest(&digest)?;
-        let mut tags = self.tags(&digest).await?;
+        if self.gone.contains(digest) {
+            return Ok(Ok(Vec::new()));
+        }
+        let stored = crate::catalog::stored_digest(digest)?;
+        let tags = self.tags(digest).await?;
         if let Some(tag) = &id.tag {
-            let Ok(named) = Tag::parse(tag) else { return Ok(Err(FailureCode::InvalidImageTag)) };
             if !tags.contains(tag) {
-                // An id before this one has removed it already.
-                return Ok(Ok(vec![(stored, Some(named))]));
+                return Ok(Ok(Vec::new()));
             }
             if tags.len() > 1 {
                 self.end_tag(tag).await?;
-                return Ok(Ok(vec![(stored, Some(named))]));
+                return Ok(Ok(vec![(stored, Some(stored_tag(tag)?))]));
             }
-            tags = vec![tag.clone()];
         }
-        let indexes = parents.get(&digest).cloned().unwrap_or_default();
+        let indexes = parents.get(digest).cloned().unwrap_or_default();
         if !indexes.is_empty() {
             return Ok(Err(FailureCode::ImageReferencedByManifestList { indexes }));
         }
-        for tag in &tags {
-            self.end_tag(tag).await?;
+        self.remove(digest).await?;
+        if tags.is_empty() {
+            return Ok(Ok(vec![(stored, None)]));
         }
-        self.remove(&digest).await?;
-        let named: Vec<_> = tags
-            .iter()
-            .filter_map(|tag| Tag::parse(tag).ok())
-            .map(|tag| (stored.clone(), Some(tag)))
-            .collect();
-        Ok(Ok(if named.is_empty() { vec![(stored, None)] } else { named }))
+        let named = tags.iter().map(|tag| Ok((stored.clone(), Some(stored_tag(tag)?))));
+        Ok(Ok(named.collect::<Result<_, Error>>()?))
     }
 
     async fn tags(&mut self, digest: &str) -> Result<Vec<String>, Error> {
@@ -240,8 +183,16 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Removes an image; its blobs go to the collector's review, which keeps those that another image needs.
+    /// Removes an image with all its tags; its blobs go to the collector's review, which keeps those that
+    /// another image needs.
     async fn remove(&mut self, digest: &str) -> Result<(), Error> {
+        self.open
+            .execute(
+                "UPDATE tag SET ended_at = $1, ended_by = $2 \
+                 WHERE repository_id = $3 AND digest = $4 AND ended_at IS NULL",
+                params![self.now, self.by, self.repository_id.as_str(), digest],
+            )
+            .await?;
         self.open
             .execute(
                 "UPDATE blob_link SET review_after = $1 WHERE repository_id = $2 AND digest IN \
@@ -255,6 +206,7 @@ impl Run<'_> {
         ] {
             self.open.execute(sql, params![self.repository_id.as_str(), digest]).await?;
         }
+        self.gone.insert(digest.to_owned());
         Ok(())
     }
 }

@@ -1,7 +1,10 @@
-//! Reading one image: what `docker pull` does first.
+//! Reading manifests: one, as `docker pull` does first, or several for BatchGetImage (ecr.md §4.4).
 
-use oci::{Digest, Reference};
+use std::collections::HashSet;
 
+use oci::{Digest, Reference, Tag};
+
+use super::id::{Failure, FailureCode, ImageId};
 use crate::access::{Allowed, Repository, action};
 use crate::catalog::{Catalog, Error};
 use crate::params;
@@ -17,6 +20,18 @@ pub struct StoredImage {
     /// The manifest, byte for byte.
     pub manifest: Vec<u8>,
 }
+
+/// What a batch has found.
+#[derive(Debug, Clone, Default)]
+pub struct FoundImages {
+    /// Images, each with the tag by which it was asked for.
+    pub images: Vec<(StoredImage, Option<String>)>,
+    /// Ids that name no image.
+    pub failures: Vec<Failure>,
+}
+
+/// Manifests in one answer: a hundred may be asked for and each may have 4 MiB.
+const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 const BY_TAG: &str = "SELECT i.digest, i.media_type, i.manifest FROM repository r \
      JOIN tag t ON t.repository_id = r.id AND t.name = $4 AND t.ended_at IS NULL \
@@ -47,6 +62,63 @@ impl Catalog {
             Reference::Tag(tag) => (None, Some(tag.to_string())),
         };
         Err(Error::ImageNotFound { place: repository.into(), digest, tag })
+    }
+
+    /// The images of a batch, each id once; writes nothing.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`]; [`Error::LimitExceeded`] when the manifests have more than 16 MiB together.
+    pub async fn get_images(
+        &self,
+        allowed: &Allowed<action::BatchGetImage>,
+        ids: &[ImageId],
+    ) -> Result<FoundImages, Error> {
+        let repository = allowed.resource();
+        self.require_repository(repository).await?;
+        let mut found = FoundImages::default();
+        let (mut seen, mut bytes) = (HashSet::new(), 0);
+        for id in ids.iter().filter(|id| seen.insert(*id)) {
+            match self.find_named(repository, id).await? {
+                Ok(image) => {
+                    bytes += image.manifest.len();
+                    if bytes > MAX_BATCH_BYTES {
+                        let maximum = u64::try_from(MAX_BATCH_BYTES).unwrap_or(u64::MAX);
+                        return Err(Error::LimitExceeded {
+                            limit: "bytes of manifests in one answer",
+                            maximum,
+                        });
+                    }
+                    found.images.push((image, id.tag.clone()));
+                }
+                Err(code) => found.failures.push(Failure { id: id.clone(), code }),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn find_named(
+        &self,
+        repository: &Repository,
+        id: &ImageId,
+    ) -> Result<Result<StoredImage, FailureCode>, Error> {
+        if let Err(code) = id.check() {
+            return Ok(Err(code));
+        }
+        // What is of the right form and neither tag nor digest cannot exist.
+        let reference = match (&id.tag, &id.digest) {
+            (Some(tag), _) => Tag::parse(tag).ok().map(Reference::Tag),
+            (None, digest) => {
+                digest.as_deref().and_then(|text| Digest::parse(text).ok()).map(Reference::Digest)
+            }
+        };
+        let Some(reference) = reference else { return Ok(Err(FailureCode::ImageNotFound)) };
+        let Some(image) = self.find_image(repository, &reference).await? else {
+            return Ok(Err(FailureCode::ImageNotFound));
+        };
+        if id.digest.as_ref().is_some_and(|digest| *digest != image.digest.as_str()) {
+            return Ok(Err(FailureCode::ImageTagDoesNotMatchDigest));
+        }
+        Ok(Ok(image))
     }
 
     /// The image, or `None` when it or the repository does not exist.

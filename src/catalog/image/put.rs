@@ -1,10 +1,9 @@
 //! PutImage: the decision table of ecr.md §4.3 in one transaction.
 
-use std::collections::BTreeSet;
-
 use oci::{Digest, Manifest, ManifestKind, Tag};
 
 use super::MAX_TAGS_PER_IMAGE;
+use super::reference::{Entry, MAX_SIZE_BYTES};
 use crate::access::{Allowed, Repository, action};
 use crate::catalog::{Catalog, Error, TagMutability};
 use crate::store::db::Transaction;
@@ -61,29 +60,20 @@ impl Catalog {
             None => oci::Algorithm::Sha256,
         };
         let digest = Digest::of(algorithm, &image.bytes);
-        if let Some(expected) = image.expected_digest.as_ref().filter(|text| *text != digest.as_str()) {
-            return Err(Error::ImageDigestDoesNotMatch {
-                place: repository.into(),
-                digest: expected.clone(),
-            });
-        }
-        if image.manifest.kind == ManifestKind::Schema1 && image.tag.is_none() {
-            return Err(Error::InvalidParameter {
-                parameter: "ImageTag",
-                constraint: "You must specify the image tag for this image type".to_owned(),
-            });
-        }
         let tag_id = self.environment.new_id()?;
         let (now, by) = (self.environment.now(), allowed.by());
         let (repository_id, is_new) = transaction!(self.database, open => {
             let found = look(open, repository, &digest, image.tag.as_ref()).await?;
-            decide(&found, repository, &digest, image.tag.as_ref())?;
+            decide(&found, repository, &digest, image)?;
             if found.has_image {
                 limit_tags(open, &found.repository_id, &digest).await?;
             } else {
                 self.limit_images(open, &found.repository_id).await?;
                 insert(open, &found.repository_id, &digest, image, now, &by).await?;
-                require_references(open, repository, &found.repository_id, &digest, image).await?;
+                let entry = Entry { repository_id: &found.repository_id, digest: &digest };
+                entry.insert(open, &image.manifest).await?;
+                entry.require(open, repository, &image.manifest).await?;
+                entry.measure(open, &image.manifest).await?;
             }
             if let Some(tag) = &image.tag {
                 if found.tagged_digest.is_some() {
@@ -166,15 +156,27 @@ async fn look(
 }
 
 /// The refusals of the table that need only what was found.
-fn decide(found: &Found, repository: &Repository, digest: &Digest, tag: Option<&Tag>) -> Result<(), Error> {
+///
+/// Here and not before the transaction: a repository that does not exist is told first.
+fn decide(found: &Found, repository: &Repository, digest: &Digest, image: &NewImage) -> Result<(), Error> {
+    let place = || repository.into();
+    if let Some(expected) = image.expected_digest.as_ref().filter(|text| *text != digest.as_str()) {
+        return Err(Error::ImageDigestDoesNotMatch { place: place(), digest: expected.clone() });
+    }
+    if image.manifest.kind == ManifestKind::Schema1 && image.tag.is_none() {
+        return Err(Error::InvalidParameter {
+            parameter: "ImageTag",
+            constraint: "You must specify the image tag for this image type".to_owned(),
+        });
+    }
     let already =
-        || Error::ImageAlreadyExists { place: repository.into(), digest: digest.clone(), tag: tag.cloned() };
-    match (tag, &found.tagged_digest) {
+        || Error::ImageAlreadyExists { place: place(), digest: digest.clone(), tag: image.tag.clone() };
+    match (&image.tag, &found.tagged_digest) {
         (None, _) if found.has_image => Err(already()),
         // The same image under the same tag wins over immutability (unverified).
         (Some(_), Some(current)) if current == digest.as_str() => Err(already()),
         (Some(tag), Some(_)) if found.mutability.is_immutable(tag) => {
-            Err(Error::ImageTagAlreadyExists { place: repository.into(), tag: tag.clone() })
+            Err(Error::ImageTagAlreadyExists { place: place(), tag: tag.clone() })
         }
         _ => Ok(()),
     }
@@ -207,7 +209,7 @@ async fn insert(
         serde_json::to_string(&manifest.annotations).map_err(|error| Error::Internal(error.into()))?;
     let artifact_type = manifest.effective_artifact_type();
     let subject = manifest.subject.as_ref().map(|subject| subject.digest.as_str());
-    let size = i64::try_from(manifest.image_size()).unwrap_or(i64::MAX);
+    let size = i64::try_from(manifest.image_size()).unwrap_or(MAX_SIZE_BYTES).min(MAX_SIZE_BYTES);
     open.execute(
         "INSERT INTO image (repository_id, digest, media_type, artifact_type, subject_digest, manifest, \
          annotations, size_bytes, pushed_at, pushed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -225,64 +227,5 @@ async fn insert(
         ],
     )
     .await?;
-    for (target, kind) in references(manifest) {
-        open.execute(
-            "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES ($1, $2, $3, $4) \
-             ON CONFLICT (repository_id, digest, target) DO NOTHING",
-            params![repository_id, digest.as_str(), target, kind],
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-/// What the manifest names, with the kind that the rows carry.
-fn references(manifest: &Manifest) -> impl Iterator<Item = (&str, &'static str)> {
-    let blobs = manifest.referenced_blobs().map(|blob| (blob.digest.as_str(), "blob"));
-    let children = manifest.manifests.iter().map(|child| (child.digest.as_str(), "manifest"));
-    blobs.chain(children)
-}
-
-/// Everything that the new image names must be in this repository; an index is as large as its largest child.
-async fn require_references(
-    open: &mut Transaction,
-    repository: &Repository,
-    repository_id: &str,
-    digest: &Digest,
-    image: &NewImage,
-) -> Result<(), Error> {
-    let missing = open
-        .rows(
-            "SELECT r.target FROM image_reference r WHERE r.repository_id = $1 AND r.digest = $2 \
-             AND ((r.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob_link l \
-             WHERE l.repository_id = r.repository_id AND l.digest = r.target)) \
-             OR (r.kind = 'manifest' AND NOT EXISTS (SELECT 1 FROM image i \
-             WHERE i.repository_id = r.repository_id AND i.digest = r.target)))",
-            params![repository_id, digest.as_str()],
-        )
-        .await?;
-    let missing = missing.iter().map(|row| row.get::<String>(0)).collect::<Result<BTreeSet<_>, _>>()?;
-    if !missing.is_empty() {
-        let mut named = BTreeSet::new();
-        let digests: Vec<String> = references(&image.manifest)
-            .filter(|(target, _)| missing.contains(*target) && named.insert(*target))
-            .map(|(target, _)| target.to_owned())
-            .collect();
-        let place = repository.into();
-        return Err(match image.manifest.kind {
-            ManifestKind::Index => Error::ReferencedImagesNotFound { place, digests },
-            ManifestKind::Image | ManifestKind::Schema1 => Error::LayersNotFound { place, digests },
-        });
-    }
-    if image.manifest.kind == ManifestKind::Index {
-        open.execute(
-            "UPDATE image SET size_bytes = COALESCE((SELECT MAX(c.size_bytes) FROM image c \
-             JOIN image_reference r ON r.repository_id = c.repository_id AND r.target = c.digest \
-             WHERE r.repository_id = $1 AND r.digest = $2 AND r.kind = 'manifest'), 0) \
-             WHERE repository_id = $1 AND digest = $2",
-            params![repository_id, digest.as_str()],
-        )
-        .await?;
-    }
     Ok(())
 }
