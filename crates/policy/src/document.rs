@@ -158,6 +158,12 @@ impl Document {
             .filter(|principal| principal.class() == PrincipalClass::Aws)
     }
 
+    /// The error for a principal of this document that turns out not to exist: `Invalid principal in policy: …`.
+    pub fn unknown_principal(&self, principal: &PolicyPrincipal) -> DocumentError {
+        let fault = Fault::InvalidPrincipal { class: principal.class(), text: principal.text().to_owned() };
+        DocumentError::new(self.inner.kind, fault, &self.inner.text, principal.offsets().0)
+    }
+
     /// Binds the user and role ARNs among the principals to unique ids.
     ///
     /// `resolve` gets an ARN and answers the id (`AIDA…`, `AROA…`) that it meant when the document was saved,

@@ -47,6 +47,13 @@ fn names_principals_and_binds_entities() {
         document.statements()[0].principals().filter(|p| p.class() == PrincipalClass::Service).count(),
         1
     );
+    let alice = document.principals().next().unwrap();
+    let error = document.unknown_principal(alice);
+    assert_eq!(
+        error.to_string(),
+        "Invalid principal in policy: \"AWS\":\"arn:aws:iam::111122223333:user/alice\""
+    );
+    assert_eq!(error.position().line, 2);
     let before = document.clone();
     let mut asked = Vec::new();
     document.bind_principals(&mut |arn| {
