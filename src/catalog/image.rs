@@ -23,7 +23,7 @@ pub use delete::Deletion;
 pub use describe::{DescribedImage, ImagePage};
 pub use get::{FoundImages, StoredImage};
 pub use id::{Failure, FailureCode, ImageId};
-pub use list::{ImageNames, Position, TagStatus};
+pub use list::{ImageFilter, ImageNames, Position, TagStatus};
 pub use put::{NewImage, Pushed};
 
 use std::collections::HashMap;

@@ -6,7 +6,7 @@
 
 use aws::ecr::Operation;
 
-use super::{Error, layers, lifecycle, policies, registry, repositories, tags};
+use super::{Error, image_listings, images, layers, lifecycle, policies, registry, repositories, tags};
 use crate::access::Grant;
 use crate::api::Services;
 
@@ -34,11 +34,14 @@ macro_rules! operations {
 operations! {
     built {
         BatchCheckLayerAvailability => layers::batch_check_layer_availability,
+        BatchDeleteImage => images::batch_delete_image,
+        BatchGetImage => images::batch_get_image,
         CompleteLayerUpload => layers::complete_layer_upload,
         CreateRepository => repositories::create_repository,
         DeleteLifecyclePolicy => lifecycle::delete_lifecycle_policy,
         DeleteRepository => repositories::delete_repository,
         DeleteRepositoryPolicy => policies::delete_repository_policy,
+        DescribeImages => image_listings::describe_images,
         DescribeRegistry => registry::describe_registry,
         DescribeRepositories => repositories::describe_repositories,
         GetAuthorizationToken => registry::get_authorization_token,
@@ -46,7 +49,10 @@ operations! {
         GetLifecyclePolicy => lifecycle::get_lifecycle_policy,
         GetRepositoryPolicy => policies::get_repository_policy,
         InitiateLayerUpload => layers::initiate_layer_upload,
+        ListImageReferrers => image_listings::list_image_referrers,
+        ListImages => image_listings::list_images,
         ListTagsForResource => tags::list_tags_for_resource,
+        PutImage => images::put_image,
         PutImageScanningConfiguration => repositories::put_image_scanning_configuration,
         PutImageTagMutability => repositories::put_image_tag_mutability,
         PutLifecyclePolicy => lifecycle::put_lifecycle_policy,
@@ -56,18 +62,18 @@ operations! {
         UploadLayerPart => layers::upload_layer_part,
     }
     not_built {
-        BatchDeleteImage BatchGetImage BatchGetRepositoryScanningConfiguration
-        CreatePullThroughCacheRule CreateRepositoryCreationTemplate DeletePullThroughCacheRule
-        DeleteRegistryPolicy DeleteRepositoryCreationTemplate DeleteSigningConfiguration
-        DeregisterPullTimeUpdateExclusion DescribeImageReplicationStatus DescribeImageScanFindings
-        DescribeImageSigningStatus DescribeImages DescribePullThroughCacheRules
-        DescribeReplicationBackfillResults DescribeRepositoryCreationTemplates GetAccountSetting
-        GetLifecyclePolicyPreview GetRegistryPolicy GetRegistryScanningConfiguration
-        GetSigningConfiguration ListImageReferrers ListImages ListPullTimeUpdateExclusions
-        ListReplicationBackfills PutAccountSetting PutImage PutRegistryPolicy PutRegistryScanningConfiguration
-        PutReplicationConfiguration PutSigningConfiguration RegisterPullTimeUpdateExclusion StartImageScan
-        StartLifecyclePolicyPreview StartReplicationBackfill StopReplicationBackfill UpdateImageStorageClass
-        UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate ValidatePullThroughCacheRule
+        BatchGetRepositoryScanningConfiguration CreatePullThroughCacheRule
+        CreateRepositoryCreationTemplate DeletePullThroughCacheRule DeleteRegistryPolicy
+        DeleteRepositoryCreationTemplate DeleteSigningConfiguration DeregisterPullTimeUpdateExclusion
+        DescribeImageReplicationStatus DescribeImageScanFindings DescribeImageSigningStatus
+        DescribePullThroughCacheRules DescribeReplicationBackfillResults
+        DescribeRepositoryCreationTemplates GetAccountSetting GetLifecyclePolicyPreview GetRegistryPolicy
+        GetRegistryScanningConfiguration GetSigningConfiguration ListPullTimeUpdateExclusions
+        ListReplicationBackfills PutAccountSetting PutRegistryPolicy PutRegistryScanningConfiguration
+        PutReplicationConfiguration PutSigningConfiguration RegisterPullTimeUpdateExclusion
+        StartImageScan StartLifecyclePolicyPreview StartReplicationBackfill StopReplicationBackfill
+        UpdateImageStorageClass UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate
+        ValidatePullThroughCacheRule
     }
 }
 

@@ -12,6 +12,8 @@ mod body;
 mod checks;
 mod dispatch;
 mod error;
+mod image_listings;
+mod images;
 mod layers;
 mod lifecycle;
 mod pages;

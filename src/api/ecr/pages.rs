@@ -7,7 +7,12 @@ const DEFAULT: u32 = 100;
 
 /// The page size of a request; the shape has checked its range.
 pub(super) fn size(max_results: Option<i32>) -> u32 {
-    max_results.and_then(|size| u32::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(DEFAULT)
+    size_or(DEFAULT, max_results)
+}
+
+/// The page size of a request whose operation has a default of its own.
+pub(super) fn size_or(default: u32, max_results: Option<i32>) -> u32 {
+    max_results.and_then(|size| u32::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(default)
 }
 
 /// Refuses `maxResults` and `nextToken` beside a list of names: those come all at once.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oci::Digest;
 
 use super::id::{FailureCode, ImageId};
-use super::list::TagStatus;
+use super::list::{ImageFilter, TagStatus};
 use crate::access::{Allowed, Repository, action};
 use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters, stored_digest};
 use crate::environment::Micros;
@@ -68,25 +68,28 @@ impl Catalog {
     pub async fn describe_images(
         &self,
         allowed: &Allowed<action::DescribeImages>,
-        status: TagStatus,
+        filter: ImageFilter,
         after: &str,
         limit: u32,
     ) -> Result<ImagePage, Error> {
         let mut view = self.view(allowed.resource()).await?;
+        if !filter.includes_active {
+            return Ok(ImagePage { images: Vec::new(), next: None });
+        }
         let wanted = i64::from(limit) + 1;
-        let parameters = params![view.repository_id.as_str(), after, status.as_str(), wanted];
+        let parameters = params![view.repository_id.as_str(), after, filter.tag_status.as_str(), wanted];
         let rows = view.snapshot.rows(PAGE, parameters).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut images = rows.iter().take(limit).map(read).collect::<Result<Vec<_>, _>>()?;
         let mut has_more = rows.len() > limit;
-        if status != TagStatus::Untagged {
+        if filter.tag_status != TagStatus::Untagged {
             has_more |= view.add_tags(&mut images).await?;
         }
         let next = images.last().filter(|_| has_more).map(|image| image.digest.clone());
         Ok(ImagePage { images, next })
     }
 
-    /// The named images, each once, in the order of the first id that names it.
+    /// The named images that pass the filter, each once, in the order of the first id that names it.
     ///
     /// # Errors
     /// [`Error::RepositoryNotFound`]; [`Error::ImageNotFound`] for the first id that names no image, also when
@@ -95,6 +98,7 @@ impl Catalog {
         &self,
         allowed: &Allowed<action::DescribeImages>,
         ids: &[ImageId],
+        filter: ImageFilter,
     ) -> Result<Vec<DescribedImage>, Error> {
         let mut view = self.view(allowed.resource()).await?;
         let mut images: Vec<DescribedImage> = Vec::with_capacity(ids.len());
@@ -111,6 +115,11 @@ impl Catalog {
             view.add_tags(&mut one).await?;
             images.append(&mut one);
         }
+        images.retain(|image| match filter.tag_status {
+            TagStatus::Any => filter.includes_active,
+            TagStatus::Tagged => filter.includes_active && !image.tags.is_empty(),
+            TagStatus::Untagged => filter.includes_active && image.tags.is_empty(),
+        });
         Ok(images)
     }
 

@@ -36,6 +36,21 @@ impl TagStatus {
     }
 }
 
+/// What a listing or a description leaves out. The default leaves out nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImageFilter {
+    /// By tags.
+    pub tag_status: TagStatus,
+    /// Whether images in use are wanted. All images are: there is no archive, so without them nothing is left.
+    pub includes_active: bool,
+}
+
+impl Default for ImageFilter {
+    fn default() -> Self {
+        Self { tag_status: TagStatus::Any, includes_active: true }
+    }
+}
+
 /// A place in the listing: after this entry. The default is before all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Position {
@@ -85,14 +100,18 @@ impl Catalog {
     pub async fn list_images(
         &self,
         allowed: &Allowed<action::ListImages>,
-        status: TagStatus,
+        filter: ImageFilter,
         after: &Position,
         limit: u32,
     ) -> Result<ImageNames, Error> {
         let id = self.require_repository(allowed.resource()).await?;
+        if !filter.includes_active {
+            return Ok(ImageNames { names: Vec::new(), next: None });
+        }
         // One more than asked for tells whether there is a next page.
         let wanted = i64::from(limit) + 1;
-        let parameters = params![id, after.digest.as_str(), after.tag.as_str(), status.as_str(), wanted];
+        let status = filter.tag_status.as_str();
+        let parameters = params![id, after.digest.as_str(), after.tag.as_str(), status, wanted];
         let rows = self.database.rows(PAGE, parameters).await?;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut names = Vec::with_capacity(rows.len().min(limit));
