@@ -19,6 +19,8 @@ mod lifecycle_policy;
 mod policy;
 mod settings;
 mod tags;
+#[cfg(test)]
+mod tests;
 
 pub use create::{InitialTags, NewRepository};
 pub use describe::RepositoryPage;
