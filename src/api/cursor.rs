@@ -54,7 +54,7 @@ mod tests {
         let token = seal(&sealer, "ListImages|a", "key|with \u{e9}").unwrap();
         assert_eq!(open(&sealer, "ListImages|a", &token).unwrap(), "key|with \u{e9}");
         assert!(matches!(open(&sealer, "ListImages|b", &token), Err(Error::InvalidCursor)));
-        for bad in ["", "!", "AAAA", &token[1..], &"A".repeat(5000)] {
+        for bad in ["", "!", "AAAA", token.get(1..).unwrap(), &"A".repeat(5000)] {
             assert!(matches!(open(&sealer, "ListImages|a", bad), Err(Error::InvalidCursor)), "{bad:.20}");
         }
     }

@@ -16,6 +16,8 @@ use crate::access::action::{
     TagResource, UntagResource, UploadLayerPart,
 };
 use crate::access::{Caller, Check, Identity, Registry, Repository, Resource};
+use crate::catalog;
+use crate::catalog::repository::ResourceTags;
 
 /// The checks of an operation; the guard must allow all of them.
 ///
@@ -30,6 +32,9 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
     let named =
         |action: &'static str, resource: Resource| Check { action, resource, context: Context::default() };
     let on_all = |action: &'static str| one(named(action, scope.own().into()));
+    let on_all_of = |registry_id: &Option<String>, action: &'static str| {
+        one(named(action, scope.registry(registry_id.as_deref())?.into()))
+    };
     match operation {
         Operation::BatchCheckLayerAvailability(input) => {
             one(Check::new::<BatchCheckLayerAvailability>(on(&input.registry_id, &input.repository_name)?))
@@ -50,13 +55,13 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             one(Check::new::<CompleteLayerUpload>(on(&input.registry_id, &input.repository_name)?))
         }
         Operation::CreatePullThroughCacheRule(input) => {
-            let mut checks = on_all("ecr:CreatePullThroughCacheRule")?;
+            let mut checks = on_all_of(&input.registry_id, "ecr:CreatePullThroughCacheRule")?;
             checks.extend(scope.pass_role(input.custom_role_arn.as_deref()));
             Ok(checks)
         }
         Operation::CreateRepository(input) => {
             let repository = on(&input.registry_id, &input.repository_name)?;
-            let context = request_tags(input.tags.as_deref().unwrap_or_default());
+            let context = request_tags(input.tags.as_deref().unwrap_or_default())?;
             let mut checks =
                 vec![Check::new::<CreateRepository>(repository.clone()).with_context(context.clone())];
             if input.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
@@ -76,7 +81,9 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
         Operation::DeleteLifecyclePolicy(input) => {
             one(Check::new::<DeleteLifecyclePolicy>(on(&input.registry_id, &input.repository_name)?))
         }
-        Operation::DeletePullThroughCacheRule(_) => on_all("ecr:DeletePullThroughCacheRule"),
+        Operation::DeletePullThroughCacheRule(input) => {
+            on_all_of(&input.registry_id, "ecr:DeletePullThroughCacheRule")
+        }
         Operation::DeleteRegistryPolicy(_) => on_all("ecr:DeleteRegistryPolicy"),
         Operation::DeleteRepository(input) => {
             one(Check::new::<DeleteRepository>(on(&input.registry_id, &input.repository_name)?))
@@ -102,9 +109,13 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
         Operation::DescribeImages(input) => {
             one(Check::new::<DescribeImages>(on(&input.registry_id, &input.repository_name)?))
         }
-        Operation::DescribePullThroughCacheRules(_) => on_all("ecr:DescribePullThroughCacheRules"),
+        Operation::DescribePullThroughCacheRules(input) => {
+            on_all_of(&input.registry_id, "ecr:DescribePullThroughCacheRules")
+        }
         Operation::DescribeRegistry(_) => one(Check::new::<DescribeRegistry>(scope.own())),
-        Operation::DescribeReplicationBackfillResults(_) => on_all("ecr:DescribeReplicationBackfillResults"),
+        Operation::DescribeReplicationBackfillResults(input) => {
+            on_all_of(&input.registry_id, "ecr:DescribeReplicationBackfillResults")
+        }
         Operation::DescribeRepositories(input) => match &input.repository_names {
             Some(names) => names
                 .iter()
@@ -149,7 +160,9 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             one(Check::new::<ListImages>(on(&input.registry_id, &input.repository_name)?))
         }
         Operation::ListPullTimeUpdateExclusions(_) => on_all("ecr:ListPullTimeUpdateExclusions"),
-        Operation::ListReplicationBackfills(_) => on_all("ecr:ListReplicationBackfills"),
+        Operation::ListReplicationBackfills(input) => {
+            on_all_of(&input.registry_id, "ecr:ListReplicationBackfills")
+        }
         Operation::ListTagsForResource(input) => {
             one(Check::new::<ListTagsForResource>(repository_of_arn(&input.resource_arn)?))
         }
@@ -183,13 +196,18 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             "ecr:StartLifecyclePolicyPreview",
             on(&input.registry_id, &input.repository_name)?.into(),
         )),
-        Operation::StartReplicationBackfill(_) => on_all("ecr:StartReplicationBackfill"),
-        Operation::StopReplicationBackfill(_) => on_all("ecr:StopReplicationBackfill"),
+        Operation::StartReplicationBackfill(input) => {
+            on_all_of(&input.registry_id, "ecr:StartReplicationBackfill")
+        }
+        Operation::StopReplicationBackfill(input) => {
+            on_all_of(&input.registry_id, "ecr:StopReplicationBackfill")
+        }
         Operation::TagResource(input) => {
             one(Check::new::<TagResource>(repository_of_arn(&input.resource_arn)?)
-                .with_context(request_tags(&input.tags)))
+                .with_context(request_tags(&input.tags)?))
         }
         Operation::UntagResource(input) => {
+            refuse_too_many(input.tag_keys.len())?;
             let mut context = Context::new();
             context.set_list("aws:TagKeys", input.tag_keys.iter().map(String::as_str));
             one(Check::new::<UntagResource>(repository_of_arn(&input.resource_arn)?).with_context(context))
@@ -198,7 +216,7 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             one(named("ecr:UpdateImageStorageClass", on(&input.registry_id, &input.repository_name)?.into()))
         }
         Operation::UpdatePullThroughCacheRule(input) => {
-            let mut checks = on_all("ecr:UpdatePullThroughCacheRule")?;
+            let mut checks = on_all_of(&input.registry_id, "ecr:UpdatePullThroughCacheRule")?;
             checks.extend(scope.pass_role(input.custom_role_arn.as_deref()));
             Ok(checks)
         }
@@ -214,7 +232,9 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
         Operation::UploadLayerPart(input) => {
             one(Check::new::<UploadLayerPart>(on(&input.registry_id, &input.repository_name)?))
         }
-        Operation::ValidatePullThroughCacheRule(_) => on_all("ecr:ValidatePullThroughCacheRule"),
+        Operation::ValidatePullThroughCacheRule(input) => {
+            on_all_of(&input.registry_id, "ecr:ValidatePullThroughCacheRule")
+        }
     }
 }
 
@@ -289,7 +309,8 @@ fn repository_of_arn(text: &str) -> Result<Repository, Error> {
 }
 
 /// `aws:RequestTag/<key>` and `aws:TagKeys`.
-fn request_tags(tags: &[Tag]) -> Context {
+fn request_tags(tags: &[Tag]) -> Result<Context, Error> {
+    refuse_too_many(tags.len())?;
     let mut context = Context::new();
     for tag in tags {
         context.set(&format!("aws:RequestTag/{}", tag.key), tag.value.as_str());
@@ -297,7 +318,12 @@ fn request_tags(tags: &[Tag]) -> Context {
     if !tags.is_empty() {
         context.set_list("aws:TagKeys", tags.iter().map(|tag| tag.key.as_str()));
     }
-    context
+    Ok(context)
+}
+
+/// The shapes have no bound for tags; every one of them would be compared with every condition.
+fn refuse_too_many(tags: usize) -> Result<(), Error> {
+    if tags > ResourceTags::MAX { Err(catalog::Error::TooManyTags.into()) } else { Ok(()) }
 }
 
 fn account_setting(name: &str) -> Context {
@@ -305,3 +331,6 @@ fn account_setting(name: &str) -> Context {
     context.set("ecr:AccountSetting", name);
     context
 }
+
+#[cfg(test)]
+mod tests;

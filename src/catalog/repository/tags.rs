@@ -11,8 +11,6 @@ use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters};
 use crate::store::db::Transaction;
 use crate::{params, transaction};
 
-/// Most tags on one repository (ecr.md §9).
-pub(super) const MAX_TAGS: usize = 50;
 const MAX_KEY_CHARACTERS: usize = 128;
 const MAX_VALUE_CHARACTERS: usize = 256;
 
@@ -21,13 +19,16 @@ const MAX_VALUE_CHARACTERS: usize = 256;
 pub struct ResourceTags(Vec<(String, String)>);
 
 impl ResourceTags {
+    /// Most tags on one repository (ecr.md §9).
+    pub const MAX: usize = 50;
+
     /// Checks tags as they were sent.
     ///
     /// # Errors
     /// [`Error::TooManyTags`] above 50; [`Error::InvalidTagParameter`] for an empty, over-long, reserved or
     /// repeated key, an over-long value, or a character that AWS does not take.
     pub fn new(tags: Vec<(String, String)>) -> Result<Self, Error> {
-        if tags.len() > MAX_TAGS {
+        if tags.len() > Self::MAX {
             return Err(Error::TooManyTags);
         }
         let mut seen = BTreeMap::new();
@@ -110,7 +111,7 @@ impl Catalog {
                 open.execute(UPSERT, params![id.as_str(), key, value]).await?;
             }
             let count: i64 = open.required(COUNT, params![id.as_str()]).await?.get(0)?;
-            if usize::try_from(count).unwrap_or(usize::MAX) > MAX_TAGS {
+            if usize::try_from(count).unwrap_or(usize::MAX) > ResourceTags::MAX {
                 return Err(Error::TooManyTags);
             }
             Ok::<_, Error>(())
@@ -127,7 +128,7 @@ impl Catalog {
         allowed: &Allowed<UntagResource>,
         keys: &[String],
     ) -> Result<(), Error> {
-        if keys.len() > MAX_TAGS {
+        if keys.len() > ResourceTags::MAX {
             return Err(Error::TooManyTags);
         }
         keys.iter().try_for_each(|key| check_key(key))?;

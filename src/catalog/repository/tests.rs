@@ -166,8 +166,8 @@ async fn fill(test: &TestDatabase, catalog: &Catalog, name: &str) {
             params![format!("tag-{id}"), id.as_str()],
         ),
         (
-            "INSERT INTO upload (id, repository_id, started_at, started_by, expires_at, parts, has_short_part) \
-             VALUES ($1, $2, 0, 'x', 0, 0, 0)",
+            "INSERT INTO upload (id, repository_id, started_at, started_by, expires_at) \
+             VALUES ($1, $2, 0, 'x', 0)",
             params![format!("upload-{id}"), id.as_str()],
         ),
     ] {
