@@ -63,7 +63,8 @@ actions! { "iam" on Identity:
     CreateUser DeleteAccessKey DeleteAccountAlias DeleteGroup DeleteGroupPolicy DeleteInstanceProfile DeletePolicy
     DeletePolicyVersion DeleteRole DeleteRolePermissionsBoundary DeleteRolePolicy DeleteUser
     DeleteUserPermissionsBoundary DeleteUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy
-    GetAccessKeyLastUsed GetAccountAuthorizationDetails GetAccountSummary GetGroup GetGroupPolicy
+    GetAccessKeyLastUsed GetAccountAuthorizationDetails GetAccountSummary GetContextKeysForCustomPolicy
+    GetContextKeysForPrincipalPolicy GetGroup GetGroupPolicy
     GetInstanceProfile GetPolicy GetPolicyVersion GetRole GetRolePolicy GetUser GetUserPolicy ListAccessKeys
     ListAccountAliases ListAttachedGroupPolicies ListAttachedRolePolicies ListAttachedUserPolicies
     ListEntitiesForPolicy ListGroupPolicies ListGroups ListGroupsForUser ListInstanceProfileTags
@@ -77,5 +78,6 @@ actions! { "iam" on Identity:
 }
 
 actions! { "sts" on Identity:
-    AssumeRole GetCallerIdentity GetSessionToken
+    AssumeRole DecodeAuthorizationMessage GetAccessKeyInfo GetCallerIdentity GetSessionToken SetSourceIdentity
+    TagSession
 }

@@ -5,14 +5,16 @@
 use policy::AccountId;
 use zeroize::Zeroizing;
 
-use super::IdentityRoom;
-use super::error::{Error, Quota};
-use super::id;
+use super::entity::{self, Entity, Kind};
+use super::error::{Error, Missing, Quota};
+use super::last_used::KeyUse;
 use super::reader::Reader;
+use super::{IdentityRoom, cache, id};
+use crate::access::{Allowed, Identity, action};
 use crate::environment::Micros;
-use crate::params;
 use crate::store::db::Transaction;
 use crate::store::seal::Purpose;
+use crate::{params, transaction};
 
 /// Access keys per user, and of the root (iam.md §2.7).
 const MAXIMUM: i64 = 2;
@@ -56,6 +58,22 @@ impl Owner {
     pub(super) fn root(account: AccountId) -> Self {
         Self { id: account.to_string(), account }
     }
+
+    /// The owner that an ARN of a user or of the root names, with the user's name.
+    async fn authorised(
+        reader: &mut impl Reader,
+        resource: &Identity,
+    ) -> Result<(Self, Option<String>), Error> {
+        if resource.arn == format!("arn:aws:iam::{}:root", resource.account) {
+            return Ok((Self::root(resource.account.clone()), None));
+        }
+        let user = entity::authorised(reader, Kind::User, resource).await?;
+        Ok((Self { account: user.account, id: user.id }, Some(user.name)))
+    }
+}
+
+fn missing(key_id: &str) -> Error {
+    Error::NoSuchEntity(Missing::AccessKey(key_id.to_owned()))
 }
 
 /// A key that is ready to be written.
@@ -65,6 +83,138 @@ pub(super) struct Made {
 }
 
 impl IdentityRoom {
+    /// Creates an access key of the authorised user, or of the root; out: the user's name and the key.
+    ///
+    /// # Errors
+    /// NoSuchEntity, LimitExceeded.
+    pub async fn create_access_key(
+        &self,
+        allowed: &Allowed<action::CreateAccessKey>,
+    ) -> Result<(Option<String>, NewAccessKey), Error> {
+        let key = self.make_key(&allowed.resource().account)?;
+        let name = transaction!(self.database, open => {
+            let (owner, name) = Owner::authorised(open, allowed.resource()).await?;
+            insert(open, &owner, &key).await?;
+            Ok::<_, Error>(name)
+        })?;
+        Ok((name, key.shown))
+    }
+
+    /// The access keys of the authorised user, or of the root: the user's name and the keys, oldest first.
+    ///
+    /// # Errors
+    /// NoSuchEntity.
+    pub async fn access_keys(
+        &self,
+        allowed: &Allowed<action::ListAccessKeys>,
+    ) -> Result<(Option<String>, Vec<AccessKey>), Error> {
+        let mut snapshot = self.database.snapshot().await?;
+        let (owner, name) = Owner::authorised(&mut snapshot, allowed.resource()).await?;
+        Ok((name, of_owner(&mut snapshot, &owner).await?))
+    }
+
+    /// Activates or deactivates an access key; it counts from the next request on.
+    ///
+    /// # Errors
+    /// NoSuchEntity for the user, or for a key that is not the user's.
+    pub async fn set_access_key_active(
+        &self,
+        allowed: &Allowed<action::UpdateAccessKey>,
+        key_id: &str,
+        is_active: bool,
+    ) -> Result<(), Error> {
+        transaction!(self.database, open => {
+            let (owner, _) = Owner::authorised(open, allowed.resource()).await?;
+            let changed = open
+                .execute(
+                    "UPDATE iam_access_key SET is_active = $4 WHERE id = $1 AND account = $2 AND owner_id = $3",
+                    params![key_id, owner.account.as_str(), &owner.id, is_active],
+                )
+                .await?;
+            if changed == 0 {
+                return Err(missing(key_id));
+            }
+            cache::bump(open, &owner.account).await?;
+            Ok(())
+        })
+    }
+
+    /// Deletes an access key; it is dead from the next request on.
+    ///
+    /// # Errors
+    /// NoSuchEntity for the user, or for a key that is not the user's.
+    pub async fn delete_access_key(
+        &self,
+        allowed: &Allowed<action::DeleteAccessKey>,
+        key_id: &str,
+    ) -> Result<(), Error> {
+        transaction!(self.database, open => {
+            let (owner, _) = Owner::authorised(open, allowed.resource()).await?;
+            if !remove(open, &owner, key_id).await? {
+                return Err(missing(key_id));
+            }
+            cache::bump(open, &owner.account).await?;
+            Ok(())
+        })
+    }
+
+    /// Who an access key of the account belongs to: `None` when there is no such key, `Some(None)` for the root.
+    ///
+    /// For naming the resource that has to be authorised; tells nothing by itself.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn access_key_owner(
+        &self,
+        account: &AccountId,
+        key_id: &str,
+    ) -> Result<Option<Option<Entity>>, Error> {
+        let row = self
+            .database
+            .row(
+                "SELECT owner_id FROM iam_access_key WHERE id = $1 AND account = $2",
+                params![key_id, account.as_str()],
+            )
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(entity::by_id(&mut &self.database, &row.get::<String>(0)?).await?))
+    }
+
+    /// When an access key was used last; out: the user's name (`None` for the root) and the use.
+    ///
+    /// # Errors
+    /// NoSuchEntity for a key that is not the authorised user's.
+    pub async fn access_key_last_used(
+        &self,
+        allowed: &Allowed<action::GetAccessKeyLastUsed>,
+        key_id: &str,
+    ) -> Result<(Option<String>, Option<KeyUse>), Error> {
+        let mut snapshot = self.database.snapshot().await?;
+        let (owner, name) = match Owner::authorised(&mut snapshot, allowed.resource()).await {
+            Ok(found) => found,
+            Err(Error::NoSuchEntity(_)) => return Err(missing(key_id)),
+            Err(error) => return Err(error),
+        };
+        let row = snapshot
+            .row(
+                "SELECT last_used_at, last_used_service, last_used_region FROM iam_access_key \
+                 WHERE id = $1 AND account = $2 AND owner_id = $3",
+                params![key_id, owner.account.as_str(), &owner.id],
+            )
+            .await?
+            .ok_or_else(|| missing(key_id))?;
+        let stored: Option<Micros> = row.get(0)?;
+        let stored = match stored {
+            Some(at) => Some(KeyUse {
+                at,
+                service: row.get::<Option<String>>(1)?.unwrap_or_default(),
+                region: row.get::<Option<String>>(2)?.unwrap_or_default(),
+            }),
+            None => None,
+        };
+        Ok((name, self.last_used.of_key(key_id).or(stored)))
+    }
+
     pub(super) fn make_key(&self, account: &AccountId) -> Result<Made, Error> {
         let id = id::new_id(&self.environment, "AKIA", account, 20)?;
         let secret = id::new_secret(&self.environment)?;

@@ -1,12 +1,32 @@
-//! Accounts, and the keys of their roots.
+//! Accounts: their roots' keys, their aliases, and how much they hold.
 
 use policy::AccountId;
 use zeroize::Zeroizing;
 
 use super::IdentityRoom;
 use super::access_key::{self, AccessKey, NewAccessKey, Owner};
-use super::error::{Error, Missing};
+use super::error::{Error, Existing, Missing};
+use crate::access::{Allowed, action};
 use crate::{params, transaction};
+
+/// How much an account holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Users.
+    pub users: i64,
+    /// Groups.
+    pub groups: i64,
+    /// Roles.
+    pub roles: i64,
+    /// Instance profiles.
+    pub instance_profiles: i64,
+    /// Customer managed policies.
+    pub policies: i64,
+    /// Versions of all customer managed policies.
+    pub policy_versions: i64,
+    /// Access keys of the root.
+    pub root_access_keys: i64,
+}
 
 impl IdentityRoom {
     /// Creates an account. Out: whether it is new; an existing one is left as it is.
@@ -100,5 +120,109 @@ impl IdentityRoom {
             }
             Ok(())
         })
+    }
+
+    /// Sets the alias of the account, in place of one that it has.
+    ///
+    /// # Errors
+    /// EntityAlreadyExists when another account has it.
+    pub async fn create_account_alias(
+        &self,
+        allowed: &Allowed<action::CreateAccountAlias>,
+        alias: &str,
+    ) -> Result<(), Error> {
+        let account = &allowed.resource().account;
+        transaction!(self.database, open => {
+            let holder = open
+                .row("SELECT account FROM account_alias WHERE alias = $1", params![alias])
+                .await?;
+            if let Some(row) = holder
+                && row.get::<String>(0)? != account.as_str()
+            {
+                return Err(Error::AlreadyExists(Existing::AccountAlias(alias.to_owned())));
+            }
+            open.execute(
+                "INSERT INTO account_alias (account, alias) VALUES ($1, $2) \
+                 ON CONFLICT (account) DO UPDATE SET alias = excluded.alias",
+                params![account.as_str(), alias],
+            )
+            .await?;
+            Ok(())
+        })
+    }
+
+    /// Removes the alias of the account.
+    ///
+    /// # Errors
+    /// NoSuchEntity when the account does not have it.
+    pub async fn delete_account_alias(
+        &self,
+        allowed: &Allowed<action::DeleteAccountAlias>,
+        alias: &str,
+    ) -> Result<(), Error> {
+        let account = &allowed.resource().account;
+        transaction!(self.database, open => {
+            let deleted = open
+                .execute(
+                    "DELETE FROM account_alias WHERE account = $1 AND alias = $2",
+                    params![account.as_str(), alias],
+                )
+                .await?;
+            if deleted == 0 {
+                return Err(Error::NoSuchEntity(Missing::AccountAlias(alias.to_owned())));
+            }
+            Ok(())
+        })
+    }
+
+    /// The alias of the account, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn account_alias(
+        &self,
+        allowed: &Allowed<action::ListAccountAliases>,
+    ) -> Result<Option<String>, Error> {
+        let account = allowed.resource().account.as_str();
+        let row =
+            self.database.row("SELECT alias FROM account_alias WHERE account = $1", params![account]).await?;
+        Ok(row.map(|row| row.get(0)).transpose()?)
+    }
+
+    /// Counts what the account holds.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn summary(&self, allowed: &Allowed<action::GetAccountSummary>) -> Result<Summary, Error> {
+        let account = allowed.resource().account.as_str();
+        let mut snapshot = self.database.snapshot().await?;
+        let mut summary = Summary::default();
+        let kinds = snapshot
+            .rows("SELECT kind, COUNT(*) FROM iam_entity WHERE account = $1 GROUP BY kind", params![account])
+            .await?;
+        for row in &kinds {
+            let count: i64 = row.get(1)?;
+            match row.get::<String>(0)?.as_str() {
+                "user" => summary.users = count,
+                "group" => summary.groups = count,
+                "role" => summary.roles = count,
+                "instance-profile" => summary.instance_profiles = count,
+                "policy" => summary.policies = count,
+                _ => {}
+            }
+        }
+        let others = snapshot
+            .row(
+                "SELECT (SELECT COUNT(*) FROM iam_policy_version v JOIN iam_entity e ON e.id = v.policy_id \
+                 WHERE e.account = $1), \
+                 (SELECT COUNT(*) FROM iam_access_key WHERE account = $1 AND owner_id = $1)",
+                params![account],
+            )
+            .await?;
+        if let Some(row) = others {
+            summary.policy_versions = row.get(0)?;
+            summary.root_access_keys = row.get(1)?;
+        }
+        Ok(summary)
     }
 }

@@ -7,6 +7,8 @@ use policy::{AccountId, Arn};
 
 use super::error::{Error, Existing, Missing};
 use super::reader::Reader;
+use super::{IdentityRoom, tag};
+use crate::access::Identity;
 use crate::environment::Micros;
 use crate::params;
 use crate::store::db::{self, Row, Transaction};
@@ -161,8 +163,8 @@ pub(super) fn read(row: &Row) -> Result<Entity, db::Error> {
     })
 }
 
-/// The entity with exactly this name; another case finds nothing (iam.md §2.5).
-pub(super) async fn find(
+/// The entity that holds this name or one that differs only by case.
+pub(super) async fn find_folded(
     reader: &mut impl Reader,
     account: &AccountId,
     kind: Kind,
@@ -178,7 +180,17 @@ pub(super) async fn find(
             params![account.as_str(), kind.as_str(), fold(name)],
         )
         .await?;
-    let found = row.as_ref().map(read).transpose()?;
+    Ok(row.as_ref().map(read).transpose()?)
+}
+
+/// The entity with exactly this name; another case finds nothing (iam.md §2.5).
+pub(super) async fn find(
+    reader: &mut impl Reader,
+    account: &AccountId,
+    kind: Kind,
+    name: &str,
+) -> Result<Option<Entity>, Error> {
+    let found = find_folded(reader, account, kind, name).await?;
     Ok(found.filter(|entity| entity.name == name))
 }
 
@@ -200,10 +212,15 @@ pub(super) async fn required(
 ///
 /// # Errors
 /// NoSuchEntity of the kind.
-pub(super) async fn authorised(reader: &mut impl Reader, kind: Kind, arn: &str) -> Result<Entity, Error> {
+pub(super) async fn authorised(
+    reader: &mut impl Reader,
+    kind: Kind,
+    resource: &Identity,
+) -> Result<Entity, Error> {
+    let arn = &resource.arn;
     let missing = || kind.missing(if kind == Kind::Policy { arn } else { last_segment(arn) });
     let (account, found_kind, path, name) = parse_arn(arn).ok_or_else(missing)?;
-    if found_kind != kind {
+    if found_kind != kind || account != resource.account {
         return Err(missing());
     }
     find(reader, &account, kind, &name).await?.filter(|entity| entity.path == path).ok_or_else(missing)
@@ -260,6 +277,28 @@ pub(super) async fn count(reader: &mut impl Reader, account: &AccountId, kind: K
         )
         .await?;
     Ok(row.map_or(Ok(0), |row| row.get(0))?)
+}
+
+/// An entity as the guard needs to know it before it decides: its present path, tags and boundary.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The entity.
+    pub entity: Entity,
+    /// Its tags.
+    pub tags: Vec<(String, String)>,
+}
+
+impl IdentityRoom {
+    /// What a door needs to name the resource of a check: `None` when there is no such entity.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn facts(&self, account: &AccountId, kind: Kind, name: &str) -> Result<Option<Facts>, Error> {
+        let mut snapshot = self.database.snapshot().await?;
+        let Some(entity) = find(&mut snapshot, account, kind, name).await? else { return Ok(None) };
+        let tags = tag::all(&mut snapshot, &entity.id).await?;
+        Ok(Some(Facts { entity, tags }))
+    }
 }
 
 #[cfg(test)]

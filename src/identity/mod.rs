@@ -9,22 +9,50 @@
 
 mod access_key;
 mod account;
+mod assume_role;
+mod attachment;
 mod authenticate;
+mod boundary;
 mod cache;
 mod entity;
 mod error;
+mod family;
 mod gather;
+mod group;
 mod id;
+mod inline_policy;
+mod instance_profile;
+mod last_used;
+mod managed_policy;
+mod page;
+mod quota;
 mod reader;
+mod role;
 mod session;
+mod session_token;
 mod tag;
+mod trust;
+mod user;
 
 pub use access_key::{AccessKey, NewAccessKey};
+pub use account::Summary;
+pub use assume_role::{Assumable, AssumedRole, SessionRequest};
+pub use attachment::{AttachedPolicy, PolicyUse};
 pub use authenticate::{Authenticated, Lookup};
-pub use entity::{Entity, Kind, arn, parse_arn};
+pub use entity::{Entity, Facts, Kind, arn, parse_arn};
 pub use error::{Blocker, Error, Existing, Missing, Quota};
+pub use family::{
+    AttachPolicy, DeleteBoundary, DeleteInlinePolicy, DetachPolicy, GetInlinePolicy, ListAttachedPolicies,
+    ListInlinePolicies, ListTags, PutBoundary, PutInlinePolicy, Rename, Tag, Untag,
+};
 pub use gather::Policies;
+pub use instance_profile::InstanceProfile;
+pub use last_used::KeyUse;
+pub use managed_policy::{ManagedPolicy, PolicyFilter, PolicyVersion, Scope, is_policy_arn};
+pub use page::{Page, PageRequest};
+pub use role::{NewRole, Role};
 pub use session::TemporaryCredentials;
+pub use user::Tagged;
 
 use std::sync::Arc;
 
@@ -33,6 +61,7 @@ use crate::store::db::Database;
 use crate::store::seal::Sealer;
 
 use cache::Cache;
+use last_used::LastUsed;
 
 /// The identities of one installation: all accounts.
 #[derive(Debug, Clone)]
@@ -41,6 +70,7 @@ pub struct IdentityRoom {
     sealer: Arc<Sealer>,
     environment: Environment,
     caches: Arc<Caches>,
+    last_used: Arc<LastUsed>,
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +85,6 @@ impl IdentityRoom {
     /// The room over an open database; secrets are sealed with `sealer`.
     #[must_use]
     pub fn new(database: Database, sealer: Arc<Sealer>, environment: Environment) -> Self {
-        Self { database, sealer, environment, caches: Arc::new(Caches::default()) }
+        Self { database, sealer, environment, caches: Arc::default(), last_used: Arc::default() }
     }
 }

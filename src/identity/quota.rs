@@ -1,0 +1,62 @@
+//! AWS's default quotas (iam.md §2.7).
+
+use super::entity::Kind;
+use super::error::{Error, Quota};
+
+/// Managed policies attached to one user, group or role.
+pub(super) const ATTACHED: i64 = 10;
+/// Groups that one user is in.
+pub(super) const GROUPS_PER_USER: i64 = 10;
+/// Versions of a managed policy.
+pub(super) const POLICY_VERSIONS: i64 = 5;
+/// Characters of a managed policy without layout.
+pub(super) const MANAGED_SIZE: usize = 6144;
+/// Characters of a trust policy without layout.
+pub(super) const TRUST_SIZE: usize = 2048;
+/// Tags of one entity.
+pub(super) const TAGS: usize = 50;
+
+/// Entities of a kind per account.
+pub(super) const fn entities(kind: Kind) -> i64 {
+    match kind {
+        Kind::User => 5000,
+        Kind::Group => 300,
+        Kind::Role | Kind::InstanceProfile => 1000,
+        Kind::Policy => 1500,
+    }
+}
+
+/// Characters of all inline policies of one entity together, without layout.
+pub(super) const fn inline_size(kind: Kind) -> usize {
+    match kind {
+        Kind::User => 2048,
+        Kind::Group => 5120,
+        Kind::Role | Kind::InstanceProfile | Kind::Policy => 10_240,
+    }
+}
+
+/// The refusal of one more entity of a kind.
+pub(super) fn entities_exceeded(kind: Kind) -> Error {
+    let name = match kind {
+        Kind::User => "UsersPerAccount",
+        Kind::Group => "GroupsPerAccount",
+        Kind::Role => "RolesPerAccount",
+        Kind::InstanceProfile => "InstanceProfilesPerAccount",
+        Kind::Policy => "PoliciesPerAccount",
+    };
+    exceeded(name, entities(kind))
+}
+
+/// The refusal of one more attached policy.
+pub(super) fn attached_exceeded(kind: Kind) -> Error {
+    let name = match kind {
+        Kind::Group => "PoliciesPerGroup",
+        Kind::Role => "PoliciesPerRole",
+        Kind::User | Kind::InstanceProfile | Kind::Policy => "PoliciesPerUser",
+    };
+    exceeded(name, ATTACHED)
+}
+
+pub(super) fn exceeded(name: &'static str, maximum: i64) -> Error {
+    Error::LimitExceeded(Quota::Counted { name, maximum })
+}
