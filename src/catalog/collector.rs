@@ -35,7 +35,7 @@ const EXPIRED_UPLOADS: &str = "SELECT id FROM upload WHERE expires_at <= $1 AND 
 
 const DELETE_EXPIRED: &str = "DELETE FROM upload WHERE id = $1 AND expires_at <= $2";
 
-const UPLOAD: &str = "SELECT 1 FROM upload WHERE id = $1";
+const UPLOAD: &str = "SELECT id FROM upload WHERE id = $1";
 
 const DUE_LINKS: &str = "SELECT repository_id, digest FROM blob_link WHERE review_after <= $1 \
     ORDER BY review_after LIMIT $2";

@@ -38,7 +38,7 @@ const FIND: &str = "SELECT b.generation, b.size_bytes, l.review_after, l.reposit
 const EXTEND: &str = "UPDATE blob_link SET review_after = $3 \
     WHERE repository_id = $1 AND digest = $2 AND review_after IS NOT NULL";
 
-const IS_REFERENCED: &str = "SELECT 1 FROM image_reference \
+const IS_REFERENCED: &str = "SELECT digest FROM image_reference \
     WHERE repository_id = $1 AND target = $2 AND kind = 'blob' LIMIT 1";
 
 /// A layer of a repository.

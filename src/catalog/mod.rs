@@ -19,6 +19,8 @@ mod pull_stamps;
 mod referrer;
 pub mod repository;
 mod tag_mutability;
+#[cfg(test)]
+mod testing;
 pub mod upload;
 
 pub use access_facts::AccessFacts;
@@ -57,6 +59,8 @@ pub struct Limits {
     pub repositories_per_registry: i64,
     /// Images in one repository.
     pub images_per_repository: i64,
+    /// Bytes in one layer.
+    pub layer_bytes: u64,
     /// How long an upload may lie unfinished, in microseconds.
     pub upload_expiry: i64,
     /// How long a blob that no image names is kept, in microseconds.
@@ -69,6 +73,7 @@ impl Default for Limits {
         Self {
             repositories_per_registry: 100_000,
             images_per_repository: 100_000,
+            layer_bytes: upload::MAX_LAYER_BYTES,
             upload_expiry: day,
             blob_grace: day,
         }

@@ -36,7 +36,7 @@ use crate::store::blob::{self, Append, Appended, Chunks, Held};
 use crate::store::db::Value;
 use crate::{params, transaction};
 
-/// The largest layer, in bytes: 52,000 MiB (ecr.md §9).
+/// The largest layer that ECR takes, in bytes: 52,000 MiB (ecr.md §9).
 pub const MAX_LAYER_BYTES: u64 = 52_000 * 1024 * 1024;
 
 /// Where a chunk of a stream belongs and how long it is.
@@ -122,7 +122,7 @@ impl Catalog {
             return Err(out_of_order(place(), upload, first, held.length()));
         }
         let rules = Append {
-            maximum_length: MAX_LAYER_BYTES,
+            maximum_length: self.limits.layer_bytes,
             exactly: chunk.length,
             note: held.note(),
             keeps_interrupted: true,
@@ -163,7 +163,7 @@ impl Catalog {
         }
         let parts = Parts::from_note(held.note()).with(received)?;
         let rules = Append {
-            maximum_length: MAX_LAYER_BYTES,
+            maximum_length: self.limits.layer_bytes,
             exactly: Some(declared),
             note: parts.to_note(),
             keeps_interrupted: false,

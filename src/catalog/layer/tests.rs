@@ -1,1 +1,143 @@
+//! The contract of layers, on every engine.
 
+use oci::Digest;
+
+use super::LayerQuestion;
+use crate::access::action::{BatchCheckLayerAvailability, GetDownloadUrlForLayer, InitiateLayerUpload};
+use crate::access::testing::{allow, repository};
+use crate::access::{LAYER_TICKET_SECONDS, LayerTicket, TicketError};
+use crate::catalog::Error;
+use crate::catalog::testing::{Room, rooms};
+use crate::environment::{Environment, SECOND};
+use crate::params;
+use crate::store::seal::Sealer;
+
+async fn mount(room: &Room, to: &str, from: &str, digest: &Digest) -> Result<Option<u64>, Error> {
+    let here = allow::<InitiateLayerUpload>(repository(to));
+    let from = allow::<GetDownloadUrlForLayer>(repository(from));
+    room.catalog.mount_layer(&here, &from, digest).await
+}
+
+#[tokio::test]
+async fn a_layer_is_in_its_repository_only() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        let unknown = Digest::sha256_of(b"unknown");
+        let allowed = allow::<BatchCheckLayerAvailability>(repository("app"));
+        let asked = [unknown.clone(), digest.clone(), unknown.clone()];
+        let lengths = room.catalog.layer_lengths(&allowed, &asked).await.unwrap();
+        assert_eq!(lengths, [None, Some(5), None]);
+        assert_eq!(room.length("other", &digest).await, None);
+        assert_eq!(room.pull("other", &digest).await, None);
+        assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
+        for name in ["absent", "app2"] {
+            let push = allow::<BatchCheckLayerAvailability>(repository(name));
+            let pull = allow::<GetDownloadUrlForLayer>(repository(name));
+            for question in [LayerQuestion::Push(&push), LayerQuestion::Pull(&pull)] {
+                let result = room.catalog.layer_length(question, &digest).await;
+                assert!(matches!(result, Err(Error::RepositoryNotFound(_))));
+            }
+            let result = room.catalog.open_layer(&pull, &digest).await;
+            assert!(matches!(result, Err(Error::RepositoryNotFound(_))));
+        }
+        let pull = allow::<GetDownloadUrlForLayer>(repository("app"));
+        let question = LayerQuestion::Pull(&pull);
+        assert_eq!(room.catalog.layer_length(question, &digest).await.unwrap(), Some(5));
+        assert_eq!(room.catalog.layer_length(question, &unknown).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_mount_links_what_the_source_holds() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        let unknown = Digest::sha256_of(b"unknown");
+        assert_eq!(mount(&room, "other", "app", &unknown).await.unwrap(), None);
+        assert_eq!(mount(&room, "other", "absent", &digest).await.unwrap(), None);
+        assert_eq!(mount(&room, "other", "other", &digest).await.unwrap(), None);
+        assert_eq!(room.length("other", &digest).await, None);
+        assert_eq!(mount(&room, "other", "app", &digest).await.unwrap(), Some(5));
+        assert_eq!(mount(&room, "other", "app", &digest).await.unwrap(), Some(5));
+        assert_eq!(room.pull("other", &digest).await.unwrap(), b"layer");
+        assert_eq!(room.objects(&digest).len(), 1);
+        let result = mount(&room, "absent", "app", &digest).await;
+        assert!(matches!(result, Err(Error::RepositoryNotFound(_))));
+        // A source that is damaged has nothing to give.
+        std::fs::write(room.objects(&digest).remove(0), b"").unwrap();
+        assert_eq!(mount(&room, "other", "app", &digest).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_download_url_needs_an_image() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        let allowed = allow::<GetDownloadUrlForLayer>(repository("app"));
+        let ticket = |digest: Digest| {
+            let (room, allowed) = (&room, &allowed);
+            async move { room.catalog.layer_ticket(allowed, &digest).await }
+        };
+        match ticket(Digest::sha256_of(b"unknown")).await {
+            Err(Error::LayersNotFound { digests, .. }) => assert_eq!(digests.len(), 1),
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(ticket(digest.clone()).await, Err(Error::LayerInaccessible { .. })));
+        // An image of another repository does not count.
+        room.add_image("other", "sha256:i1", &[&digest]).await;
+        assert!(matches!(ticket(digest.clone()).await, Err(Error::LayerInaccessible { .. })));
+        room.add_image("app", "sha256:i1", &[&digest]).await;
+        let ticket = ticket(digest.clone()).await.unwrap();
+        let reader = room.catalog.open_layer_of_ticket(&ticket).await.unwrap().unwrap();
+        assert_eq!(reader.read(0..5).await.unwrap(), "layer");
+        // The ticket does not outlive the link.
+        room.write("DELETE FROM blob_link WHERE repository_id = $1", params!["app"]).await;
+        assert!(room.catalog.open_layer_of_ticket(&ticket).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_a_push_relies_upon_holds_for_a_while() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        let hour = 3600 * SECOND;
+        for _ in 0..4 {
+            room.clock.advance(20 * hour);
+            assert_eq!(room.length("app", &digest).await, Some(5));
+            assert_eq!(room.catalog.collect().await.unwrap().links, 0);
+        }
+        // A pull asks without writing, so it prolongs nothing.
+        room.clock.advance(20 * hour);
+        room.pull("app", &digest).await.unwrap();
+        room.clock.advance(5 * hour);
+        assert_eq!(room.catalog.collect().await.unwrap().links, 1);
+        assert_eq!(room.length("app", &digest).await, None);
+    }
+}
+
+#[test]
+fn tickets_are_bound_to_every_field_and_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let sealer = Sealer::open_or_create(&folder.path().join("keys"), Environment::system()).unwrap();
+    let digest = Digest::sha256_of(b"layer");
+    let now = 1_000 * SECOND;
+    let ticket = LayerTicket::issue(&allow::<GetDownloadUrlForLayer>(repository("app")), &digest, now);
+    assert_eq!(ticket.expires(), 1_000 + LAYER_TICKET_SECONDS);
+    let signature = ticket.sign(&sealer);
+    let verify = |name: &str, digest: &Digest, expires, signature: &str, now| {
+        LayerTicket::verify(&sealer, repository(name), digest.clone(), expires, signature, now)
+    };
+    let expires = ticket.expires();
+    assert_eq!(verify("app", &digest, expires, &signature, now).unwrap(), ticket);
+    let last = expires * SECOND - 1;
+    assert!(verify("app", &digest, expires, &signature, last).is_ok());
+    assert_eq!(verify("app", &digest, expires, &signature, last + 1), Err(TicketError::Expired));
+    let forged = Err(TicketError::Signature);
+    assert_eq!(verify("app2", &digest, expires, &signature, now), forged);
+    assert_eq!(verify("app", &Digest::sha256_of(b"x"), expires, &signature, now), forged);
+    assert_eq!(verify("app", &digest, expires + 1, &signature, now), forged);
+    // Expired and forged: the forgery is told, so that nobody learns what was once signed.
+    assert_eq!(verify("app", &digest, 1, &signature, now), forged);
+    for bad in ["", "zz", &signature[2..], &signature.replace(&signature[..2], "00")] {
+        assert_eq!(verify("app", &digest, expires, bad, now), forged, "{bad}");
+    }
+}

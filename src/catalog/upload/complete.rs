@@ -44,7 +44,7 @@ const INSERT_BLOB: &str = "INSERT INTO blob (digest, generation, size_bytes, sta
 const REPLACE_BLOB: &str = "UPDATE blob SET generation = $2, size_bytes = $3, state = 'ready', created_at = $4, \
     review_after = NULL WHERE digest = $1";
 
-const LINK: &str = "SELECT 1 FROM blob_link WHERE repository_id = $1 AND digest = $2";
+const LINK: &str = "SELECT linked_at FROM blob_link WHERE repository_id = $1 AND digest = $2";
 
 /// A link whose review is pending gets a new grace; one that an image needs stays without review.
 pub(in crate::catalog) const INSERT_LINK: &str = "INSERT INTO blob_link (repository_id, digest, linked_at, review_after) VALUES ($1, $2, $3, $4) \

@@ -1,1 +1,278 @@
+//! The contract of uploads, on every engine.
 
+use std::sync::Arc;
+
+use oci::{Algorithm, Digest, UploadId};
+
+use super::{Chunk, Source};
+use crate::access::action::UploadLayerPart;
+use crate::access::testing::{allow, repository};
+use crate::catalog::testing::{Room, broken, rooms, rooms_with, whole};
+use crate::catalog::{Error, Limits};
+use crate::environment::SECOND;
+use crate::params;
+
+const FIVE_MEBIBYTES: usize = 5 * 1024 * 1024;
+
+fn at(offset: u64) -> Chunk {
+    Chunk { offset: Some(offset), length: None }
+}
+
+async fn length(room: &Room, name: &str, upload: &UploadId) -> Result<u64, Error> {
+    room.catalog.upload_length(&allow::<UploadLayerPart>(repository(name)), upload).await
+}
+
+async fn abort(room: &Room, name: &str, upload: &UploadId) -> Result<(), Error> {
+    room.catalog.abort_upload(&allow::<UploadLayerPart>(repository(name)), upload).await
+}
+
+#[tokio::test]
+async fn a_stream_becomes_a_layer() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        assert_eq!(length(&room, "app", &upload).await.unwrap(), 0);
+        assert_eq!(room.append("app", &upload, Chunk::default(), whole(b"hello ")).await.unwrap(), 6);
+        assert_eq!(room.append("app", &upload, at(6), whole(b"world")).await.unwrap(), 11);
+        let digests = [Digest::sha256_of(b"hello world")];
+        let completed = room.complete("app", &upload, &digests, Source::Stream).await.unwrap();
+        assert_eq!((completed.size_bytes, completed.was_present), (11, false));
+        assert_eq!(room.pull("app", &digests[0]).await.unwrap(), b"hello world");
+        assert_eq!(room.staged(), 0);
+        assert_eq!(room.count("SELECT COUNT(*) FROM upload").await, 0);
+        assert!(matches!(length(&room, "app", &upload).await, Err(Error::UploadNotFound { .. })));
+        let again = room.complete("app", &upload, &digests, Source::Stream).await;
+        assert!(matches!(again, Err(Error::UploadNotFound { .. })), "{}", room.test.engine);
+    }
+}
+
+#[tokio::test]
+async fn the_same_layer_again_is_one_object() {
+    for room in rooms().await {
+        let digest = Digest::sha256_of(b"layer");
+        assert!(!room.push("app", b"layer").await.unwrap().was_present);
+        assert!(room.push("app", b"layer").await.unwrap().was_present);
+        // In another repository it is new, although the bytes are stored once.
+        assert!(!room.push("other", b"layer").await.unwrap().was_present);
+        assert_eq!(room.objects(&digest).len(), 1);
+        assert_eq!(room.staged(), 0);
+        assert_eq!(room.count("SELECT COUNT(*) FROM blob_link").await, 2);
+    }
+}
+
+#[tokio::test]
+async fn sha512_and_empty_blobs_are_layers_too() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, Chunk::default(), whole(b"abc")).await.unwrap();
+        let digest = Digest::of(Algorithm::Sha512, b"abc");
+        let digests = [Digest::sha256_of(b"no"), digest.clone()];
+        let completed = room.complete("app", &upload, &digests, Source::Stream).await.unwrap();
+        assert_eq!(completed.digest, digest);
+        assert_eq!(room.pull("app", &digest).await.unwrap(), b"abc");
+        let upload = room.start("app").await.unwrap();
+        let empty = Digest::sha256_of(b"");
+        let digests = [empty.clone()];
+        assert_eq!(room.complete("app", &upload, &digests, Source::Stream).await.unwrap().size_bytes, 0);
+        assert_eq!(room.length("app", &empty).await, Some(0));
+        assert_eq!(room.pull("app", &empty).await.unwrap(), b"");
+    }
+}
+
+#[tokio::test]
+async fn chunks_must_follow_each_other() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, at(0), whole(b"0123")).await.unwrap();
+        for offset in [0, 3, 5, u64::MAX] {
+            match room.append("app", &upload, at(offset), whole(b"45")).await {
+                Err(Error::InvalidLayerPart { first, expected: 4, .. }) => assert_eq!(first, offset),
+                other => panic!("{other:?}"),
+            }
+        }
+        let short = Chunk { offset: Some(4), length: Some(3) };
+        let result = room.append("app", &upload, short, whole(b"45")).await;
+        assert!(matches!(
+            result,
+            Err(Error::InvalidLayerPartLength { received: 2, declared: 3, expected: 4, .. })
+        ));
+        assert_eq!(length(&room, "app", &upload).await.unwrap(), 4);
+    }
+}
+
+#[tokio::test]
+async fn an_interrupted_chunk_is_kept_and_the_client_goes_on() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        let result = room.append("app", &upload, Chunk::default(), broken(b"half")).await;
+        assert!(matches!(result, Err(Error::BodyInterrupted)));
+        assert_eq!(length(&room, "app", &upload).await.unwrap(), 4);
+        room.append("app", &upload, at(4), whole(b" and half")).await.unwrap();
+        let digest = Digest::sha256_of(b"half and half");
+        room.complete("app", &upload, &[digest], Source::Stream).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn wrong_bytes_leave_the_upload_as_it_was() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, Chunk::default(), whole(b"bytes")).await.unwrap();
+        for digests in [vec![], vec![Digest::sha256_of(b"other"), Digest::of(Algorithm::Sha512, b"x")]] {
+            let result = room.complete("app", &upload, &digests, Source::Stream).await;
+            assert!(matches!(result, Err(Error::InvalidLayer { .. })));
+        }
+        assert_eq!(room.count("SELECT COUNT(*) FROM blob").await, 0);
+        room.complete("app", &upload, &[Digest::sha256_of(b"bytes")], Source::Stream).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn parts_are_consecutive_and_not_too_small() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        let result = room.complete("app", &upload, &[Digest::sha256_of(b"")], Source::Parts).await;
+        assert!(matches!(result, Err(Error::EmptyUpload { .. })));
+        let first = vec![1; FIVE_MEBIBYTES];
+        let end = FIVE_MEBIBYTES as u64 - 1;
+        let first_of = |bounds, bytes| room.part(&upload, bounds, bytes);
+        assert!(matches!(
+            first_of((1, end + 1), first.clone()).await,
+            Err(Error::InvalidLayerPart { first: 1, expected: 0, .. })
+        ));
+        for bounds in [(0, end - 1), (0, end + 1), (0, u64::MAX), (0, 0)] {
+            let result = first_of(bounds, first.clone()).await;
+            assert!(matches!(result, Err(Error::InvalidLayerPartLength { expected: 0, .. })), "{bounds:?}");
+        }
+        assert!(matches!(
+            first_of((0, 0), Vec::new()).await,
+            Err(Error::InvalidLayerPartLength { received: 0, declared: 1, .. })
+        ));
+        assert_eq!(first_of((0, end), first.clone()).await.unwrap(), end);
+        assert_eq!(room.part(&upload, (end + 1, end + 3), vec![2; 3]).await.unwrap(), end + 3);
+        let everything = [first.as_slice(), &[2; 3]].concat();
+        let digests = [Digest::sha256_of(&everything)];
+        let completed = room.complete("app", &upload, &digests, Source::Parts).await.unwrap();
+        assert_eq!(completed.size_bytes, everything.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn a_small_part_before_the_last_is_told_at_the_end() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.part(&upload, (0, 2), vec![1; 3]).await.unwrap();
+        room.part(&upload, (3, 5), vec![1; 3]).await.unwrap();
+        let digests = [Digest::sha256_of(&[1; 6])];
+        let result = room.complete("app", &upload, &digests, Source::Parts).await;
+        assert!(matches!(result, Err(Error::LayerPartTooSmall { .. })));
+        // The registry face has no such rule for the same bytes.
+        room.complete("app", &upload, &digests, Source::Stream).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_upload_belongs_to_one_repository() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, Chunk::default(), whole(b"mine")).await.unwrap();
+        let digests = [Digest::sha256_of(b"mine")];
+        let is_unknown = |error| matches!(error, Error::UploadNotFound { .. });
+        assert!(is_unknown(length(&room, "other", &upload).await.unwrap_err()));
+        assert!(is_unknown(room.append("other", &upload, at(4), whole(b"x")).await.unwrap_err()));
+        assert!(is_unknown(room.complete("other", &upload, &digests, Source::Stream).await.unwrap_err()));
+        assert!(is_unknown(abort(&room, "other", &upload).await.unwrap_err()));
+        let missing = |error| matches!(error, Error::RepositoryNotFound(_));
+        assert!(missing(room.start("absent").await.unwrap_err()));
+        assert!(missing(length(&room, "absent", &upload).await.unwrap_err()));
+        assert_eq!(length(&room, "app", &upload).await.unwrap(), 4);
+        abort(&room, "app", &upload).await.unwrap();
+        assert!(is_unknown(abort(&room, "app", &upload).await.unwrap_err()));
+        assert_eq!(room.staged(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_layer_that_grows_beyond_the_limit_is_refused_and_stays_as_it_was() {
+    assert_eq!(Limits::default().layer_bytes, 54_525_952_000);
+    for room in rooms_with(Limits { layer_bytes: 8, ..Limits::default() }).await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, Chunk::default(), whole(b"12345")).await.unwrap();
+        let is_too_large = |error| matches!(error, Error::LayerTooLarge { limit_bytes: 8, .. });
+        assert!(is_too_large(room.append("app", &upload, at(5), whole(b"6789")).await.unwrap_err()));
+        assert!(is_too_large(room.part(&upload, (5, 8), vec![1; 4]).await.unwrap_err()));
+        assert_eq!(length(&room, "app", &upload).await.unwrap(), 5);
+        assert_eq!(room.append("app", &upload, at(5), whole(b"678")).await.unwrap(), 8);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_in_use_outlives_its_first_day() {
+    for room in rooms().await {
+        let hour = 3600 * SECOND;
+        let (used, idle) = (room.start("app").await.unwrap(), room.start("app").await.unwrap());
+        for _ in 0..5 {
+            room.clock.advance(11 * hour);
+            room.append("app", &used, Chunk::default(), whole(b"x")).await.unwrap();
+        }
+        assert!(matches!(length(&room, "app", &idle).await, Err(Error::UploadNotFound { .. })));
+        assert_eq!(length(&room, "app", &used).await.unwrap(), 5);
+        room.clock.advance(25 * hour);
+        assert!(matches!(length(&room, "app", &used).await, Err(Error::UploadNotFound { .. })));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_clients_complete_one_digest_and_all_succeed() {
+    for room in rooms().await {
+        let room = Arc::new(room);
+        let bytes = Arc::new(vec![7_u8; 300_000]);
+        let digest = Digest::sha256_of(&bytes);
+        let clients: Vec<_> = (0..16)
+            .map(|number| {
+                let (room, bytes) = (Arc::clone(&room), Arc::clone(&bytes));
+                let name = if number % 2 == 0 { "app" } else { "other" };
+                tokio::spawn(async move { room.push(name, &bytes).await })
+            })
+            .collect();
+        for client in clients {
+            client.await.unwrap().unwrap();
+        }
+        assert_eq!(room.objects(&digest).len(), 1, "losers remove their own bytes");
+        assert_eq!(room.staged(), 0);
+        assert_eq!(room.pull("app", &digest).await.unwrap(), *bytes);
+        assert_eq!(room.pull("other", &digest).await.unwrap(), *bytes);
+    }
+}
+
+#[tokio::test]
+async fn pushing_a_damaged_layer_again_heals_it() {
+    for room in rooms().await {
+        let digest = Digest::sha256_of(b"layer");
+        room.push("app", b"layer").await.unwrap();
+        let object = room.objects(&digest).remove(0);
+        std::fs::write(&object, b"lay").unwrap();
+        assert_eq!(room.length("app", &digest).await, None);
+        assert_eq!(room.pull("app", &digest).await, None);
+        assert!(!room.push("app", b"layer").await.unwrap().was_present);
+        assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
+        let objects = room.objects(&digest);
+        assert_eq!(objects.len(), 1);
+        assert_ne!(objects[0], object);
+        std::fs::remove_file(&objects[0]).unwrap();
+        assert_eq!(room.length("app", &digest).await, None);
+        room.push("other", b"layer").await.unwrap();
+        assert_eq!(room.length("app", &digest).await, Some(5));
+    }
+}
+
+#[tokio::test]
+async fn a_repository_that_goes_takes_its_uploads_with_it() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, Chunk::default(), whole(b"bytes")).await.unwrap();
+        room.write("DELETE FROM repository WHERE id = $1", params!["app"]).await;
+        let result = room.complete("app", &upload, &[Digest::sha256_of(b"bytes")], Source::Stream).await;
+        assert!(matches!(result, Err(Error::RepositoryNotFound(_))));
+        assert_eq!(room.count("SELECT COUNT(*) FROM blob").await, 0);
+    }
+}
