@@ -333,4 +333,4 @@ fn account_setting(name: &str) -> Context {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

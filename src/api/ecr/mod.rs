@@ -63,8 +63,18 @@ async fn serve(services: &Services, incoming: Incoming) -> Result<Vec<u8>, Error
         return Err(Error::unsigned());
     }
     let body = body::read(body, body::limit(name)).await?;
-    let arrival = Arrival { origin, region: registry.region, request_id };
-    let caller = services.guard.signed(&head, &body, "ecr", arrival).await?;
+    perform(services, &head, name, body, Arrival { origin, region: registry.region, request_id }).await
+}
+
+/// All steps that follow when the body is there: signature, shape, guard, room.
+async fn perform(
+    services: &Services,
+    head: &http::request::Parts,
+    name: &'static str,
+    body: bytes::Bytes,
+    arrival: Arrival,
+) -> Result<Vec<u8>, Error> {
+    let caller = services.guard.signed(head, &body, "ecr", arrival).await?;
     tracing::Span::current().record("caller.arn", caller.principal.arn());
     let operation = aws::ecr::Operation::from_json(name, &body)?;
     // The largest part of a request's memory is not needed while the operation runs.
@@ -94,3 +104,6 @@ fn is_signed(head: &http::request::Parts) -> bool {
     head.headers.contains_key(http::header::AUTHORIZATION)
         || head.uri.query().is_some_and(|query| query.contains("X-Amz-"))
 }
+
+#[cfg(test)]
+mod tests;

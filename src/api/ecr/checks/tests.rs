@@ -5,7 +5,7 @@ use crate::access::testing::{registry, root};
 use crate::api::ecr::Error;
 
 /// A body that satisfies the shape of any operation: members that an operation does not know are ignored.
-const BODY: &str = r#"{
+pub(in crate::api::ecr) const BODY: &str = r#"{
     "repositoryName": "team/app", "repositoryNames": ["one", "two"], "imageIds": [{"imageTag": "v1"}],
     "imageId": {"imageTag": "v1"}, "layerDigests": ["sha256:0000000000000000000000000000000000000000000000000000000000000000"],
     "layerDigest": "sha256:0000000000000000000000000000000000000000000000000000000000000000",

@@ -1,0 +1,9 @@
+//! The door as signed requests see it, on every engine: real guard, real rooms, no sockets.
+
+mod door;
+mod policies;
+mod registry;
+mod repositories;
+mod requests;
+mod settings;
+mod tags;
