@@ -100,3 +100,39 @@ impl LayerTicket {
         format!("{}\n{}\n{}", self.repository.arn(), self.digest, self.expires)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::access::testing::{allow, repository};
+    use crate::environment::Environment;
+
+    #[test]
+    fn tickets_are_bound_to_every_field_and_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let sealer = Sealer::open_or_create(&folder.path().join("keys"), Environment::system()).unwrap();
+        let digest = Digest::sha256_of(b"layer");
+        let now = 1_000 * SECOND;
+        let ticket = LayerTicket::issue(&allow::<GetDownloadUrlForLayer>(repository("app")), &digest, now);
+        assert_eq!(ticket.expires(), 1_000 + LAYER_TICKET_SECONDS);
+        let signature = ticket.sign(&sealer);
+        let verify = |name: &str, digest: &Digest, expires, signature: &str, now| {
+            LayerTicket::verify(&sealer, repository(name), digest.clone(), expires, signature, now)
+        };
+        let expires = ticket.expires();
+        assert_eq!(verify("app", &digest, expires, &signature, now).unwrap(), ticket);
+        let last = expires * SECOND - 1;
+        assert!(verify("app", &digest, expires, &signature, last).is_ok());
+        assert_eq!(verify("app", &digest, expires, &signature, last + 1), Err(TicketError::Expired));
+        let forged = Err(TicketError::Signature);
+        assert_eq!(verify("app2", &digest, expires, &signature, now), forged);
+        assert_eq!(verify("app", &Digest::sha256_of(b"x"), expires, &signature, now), forged);
+        assert_eq!(verify("app", &digest, expires + 1, &signature, now), forged);
+        // Expired and forged: the forgery is told, so that nobody learns what was once signed.
+        assert_eq!(verify("app", &digest, 1, &signature, now), forged);
+        let (other, short) = (format!("00{}", signature.split_at(2).1), signature.split_at(2).1);
+        for bad in ["", "zz", short, other.as_str()] {
+            assert_eq!(verify("app", &digest, expires, bad, now), forged, "{bad}");
+        }
+    }
+}

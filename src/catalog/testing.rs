@@ -157,7 +157,7 @@ impl Room {
 
     /// The files of all stored objects of a digest.
     pub(crate) fn objects(&self, digest: &Digest) -> Vec<std::path::PathBuf> {
-        let folder = self.test.folder.path().join("blobs/blobs/sha256").join(&digest.hex()[..2]);
+        let folder = self.test.folder.path().join("blobs/blobs/sha256").join(digest.hex().split_at(2).0);
         let all = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         all.filter(|path| path.to_str().unwrap().contains(digest.hex())).collect()
     }

@@ -34,6 +34,8 @@ impl File {
     fn is_test(&self) -> bool {
         self.path.ends_with("/tests.rs")
             || self.path.contains("/tests/")
+            || self.path.ends_with("/testing.rs")
+            || self.path.contains("/testing/")
             || self.path.starts_with("tests/")
             || self.path.starts_with("acceptance/")
     }

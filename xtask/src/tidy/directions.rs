@@ -69,6 +69,10 @@ fn judge(file: &File, module: &[String], own: &str, own_floor: usize, path: &Roo
     {
         return None;
     }
+    // Proofs for tests: compiled for tests only, and a room's tests have no guard to ask.
+    if target == "access" && second == Some("testing") && file.is_test() {
+        return None;
+    }
     if is_proof_module(module) && target != "access" && target_floor <= lowest_room_floor() {
         return Some(format!("the proof types of access are a leaf and may not use {target}"));
     }
@@ -134,6 +138,14 @@ mod tests {
     fn a_room_may_use_the_proof_other_rooms_and_the_store() {
         let source = "use crate::access::{Allowed, action}; use crate::identity::find; use crate::store::Db;";
         assert!(complaints("src/catalog/tag.rs", source).is_empty());
+    }
+
+    #[test]
+    fn only_tests_of_a_room_may_make_a_proof() {
+        let source = "use crate::access::testing::allow;";
+        assert!(complaints("src/catalog/tag/tests.rs", source).is_empty());
+        assert!(complaints("src/catalog/testing.rs", source).is_empty());
+        assert_eq!(complaints("src/catalog/tag.rs", source).len(), 1);
     }
 
     #[test]

@@ -7,6 +7,12 @@ use oci::{Algorithm, Digest};
 use super::{Fixture, noise, upload};
 use crate::store::blob::{Error, Generation, Object, SHARDS};
 
+fn file_of(fixture: &Fixture, object: &Object) -> std::path::PathBuf {
+    let hex = object.digest.hex();
+    let shard = hex.split_at(2).0;
+    fixture.path(&format!("blobs/sha256/{shard}/{hex}.{}", object.generation.as_str()))
+}
+
 #[tokio::test]
 async fn a_published_object_reads_back_whole_and_in_parts() {
     let fixture = Fixture::new().await;
@@ -56,8 +62,7 @@ async fn generations_of_one_digest_live_apart() {
 async fn an_object_of_another_length_is_damaged() {
     let fixture = Fixture::new().await;
     let object = fixture.publish(1, b"0123456789").await;
-    let hex = object.digest.hex();
-    let path = fixture.path(&format!("blobs/sha256/{}/{hex}.{}", &hex[..2], object.generation.as_str()));
+    let path = file_of(&fixture, &object);
     for length in [9, 11, 0] {
         std::fs::write(&path, vec![0; length]).unwrap();
         let found = length as u64;
@@ -72,8 +77,7 @@ async fn an_object_that_is_cut_while_it_is_read_ends_in_an_error() {
     let fixture = Fixture::new().await;
     let object = fixture.publish(1, &noise(3_000_000, 4)).await;
     let reader = fixture.blobs.get(&object).await.unwrap();
-    let hex = object.digest.hex();
-    let path = fixture.path(&format!("blobs/sha256/{}/{hex}.{}", &hex[..2], object.generation.as_str()));
+    let path = file_of(&fixture, &object);
     std::fs::OpenOptions::new().write(true).open(path).unwrap().set_len(1_000_000).unwrap();
     let result: Result<Vec<Bytes>, _> = reader.stream(0..3_000_000).try_collect().await;
     assert_eq!(result.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
