@@ -1,4 +1,4 @@
-//! Where the programs are: the binary under test, the pinned `aws`, everything else on `PATH`.
+//! Where the programs are: the binary under test, the pinned clients, everything else on `PATH`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,19 @@ pub fn longshore() -> PathBuf {
     binary
 }
 
-/// The `PATH` of a user's terminal: the pinned `aws` before everything that the machine has.
+/// Where `cargo xtask setup` puts what it makes itself: `python/bin` and `go`.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools")
+}
+
+/// The `PATH` of a user's terminal: the pinned clients before everything that the machine has.
 pub fn path() -> String {
-    let tools = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("tools").join("bin");
-    assert!(tools.join("aws").is_file(), "no aws in {}: run `cargo xtask setup`", tools.display());
+    let (python, go) = (folder().join("python/bin"), folder().join("go"));
+    for client in [python.join("aws"), go.join("crane")] {
+        assert!(client.is_file(), "no {}: run `cargo xtask setup`", client.display());
+    }
     let machine = std::env::var("PATH").unwrap_or_default();
-    format!("{}:{machine}:/usr/sbin:/sbin", tools.display())
+    format!("{}:{}:{machine}:/usr/sbin:/sbin", python.display(), go.display())
 }
 
 /// What to preload so that a process sees another time; `$LIB` is resolved by the loader for its architecture.

@@ -1,11 +1,14 @@
 //! `cargo xtask setup`: installs the clients and servers that the tests drive.
 //!
-//! Owns the list of Debian packages ([`NEEDS`]) and the Python environment with the pinned `aws`.
+//! Owns the list of Debian packages ([`NEEDS`]) and the Python environment with the pinned `aws`; [`go`] owns the
+//! clients that are built from Go modules.
 //! Idempotent: what is there already costs a look, nothing more. A client that is missing and cannot be
 //! installed is an error that names it; no test is ever skipped for want of one.
 //!
-//! Example: on a fresh Debian 12 as root, `cargo xtask setup` installs docker.io, postgresql, iproute2, curl
-//! and libfaketime, and puts `aws` 1.46.3 into `target/tools/bin/aws`.
+//! Example: on a fresh Debian 12 as root, `cargo xtask setup` installs docker.io, postgresql, podman, nginx and so
+//! on, puts `aws` 1.46.3 into `target/tools/python/bin` and `crane`, `oras`, `cosign` into `target/tools/go`.
+
+mod go;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -36,6 +39,13 @@ enum Proof {
 const NEEDS: &[Need] = &[
     Need { what: "Docker Engine", package: "docker.io", proof: Proof::Program("dockerd") },
     Need { what: "docker client", package: "docker.io", proof: Proof::Program("docker") },
+    Need { what: "podman", package: "podman", proof: Proof::Program("podman") },
+    Need { what: "buildah", package: "buildah", proof: Proof::Program("buildah") },
+    Need { what: "skopeo", package: "skopeo", proof: Proof::Program("skopeo") },
+    Need { what: "containerd", package: "containerd", proof: Proof::Program("containerd") },
+    Need { what: "ctr", package: "containerd", proof: Proof::Program("ctr") },
+    Need { what: "nginx", package: "nginx", proof: Proof::Program("nginx") },
+    Need { what: "zstd", package: "zstd", proof: Proof::Program("zstd") },
     Need { what: "PostgreSQL server", package: "postgresql", proof: Proof::PostgresServer },
     Need { what: "ip", package: "iproute2", proof: Proof::Program("ip") },
     Need { what: "curl", package: "curl", proof: Proof::Program("curl") },
@@ -54,11 +64,13 @@ const NEEDS: &[Need] = &[
 /// left half-done that a second run would not complete.
 pub fn run() -> Result<()> {
     debian_packages()?;
-    aws_client(&tools_folder()?)?;
+    let tools = tools_folder()?;
+    python_clients(&tools.join("python"))?;
+    go::programs(&tools.join("go"))?;
     Ok(())
 }
 
-/// The folder of the Python environment: `tools` in cargo's target folder, next to `debug` and `release`.
+/// The folder of what setup makes itself: `tools` in cargo's target folder, next to `debug` and `release`.
 ///
 /// The acceptance suite finds the same folder on its own (`acceptance/harness/tools.rs`), so that a plain
 /// `cargo test` works too.
@@ -124,21 +136,26 @@ fn debian_packages() -> Result<()> {
         return Ok(());
     }
     println!("setup: installing {} with apt-get", missing.join(", "));
-    if !program_on_path("apt-get") {
-        bail!("{} is missing and this is not a Debian system: install it by hand", missing.join(", "));
-    }
-    if !quiet(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"])) {
-        bail!("{} is missing: run `cargo xtask setup` as root, or install it by hand", missing.join(", "));
-    }
-    // Another apt may run on a machine that has just booted; waiting for it beats failing at once.
-    let patience = ["-o", "DPkg::Lock::Timeout=300", "-q"];
-    must(apt_get().args(patience).arg("update"))?;
-    must(apt_get().args(patience).args(["install", "--yes", "--no-install-recommends"]).args(&missing))?;
+    apt_install(&missing)?;
     let unmet: Vec<&str> = NEEDS.iter().filter(|need| !is_met(need)).map(|need| need.what).collect();
     if !unmet.is_empty() {
         bail!("still missing after apt-get: {}", unmet.join(", "));
     }
     Ok(())
+}
+
+/// Installs these packages. Errors: no Debian, no root, or apt's own failure; each names the packages.
+fn apt_install(packages: &[&str]) -> Result<()> {
+    if !program_on_path("apt-get") {
+        bail!("{} is missing and this is not a Debian system: install it by hand", packages.join(", "));
+    }
+    if !quiet(Command::new("sh").args(["-c", "test \"$(id -u)\" = 0"])) {
+        bail!("{} is missing: run `cargo xtask setup` as root, or install it by hand", packages.join(", "));
+    }
+    // Another apt may run on a machine that has just booted; waiting for it beats failing at once.
+    let patience = ["-o", "DPkg::Lock::Timeout=300", "-q"];
+    must(apt_get().args(patience).arg("update"))?;
+    must(apt_get().args(patience).args(["install", "--yes", "--no-install-recommends"]).args(packages))
 }
 
 fn apt_get() -> Command {
@@ -147,15 +164,16 @@ fn apt_get() -> Command {
     command
 }
 
-/// Puts the pinned `aws` into `tools`, unless the stamp says that exactly this list is installed already.
-fn aws_client(tools: &Path) -> Result<()> {
+/// Puts the pinned `aws` and the Python client of oras into the environment `tools`, unless the stamp says that
+/// exactly this list is installed already.
+fn python_clients(tools: &Path) -> Result<()> {
     let stamp = tools.join("requirements.stamp");
     let current = std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS);
     if current && quiet(Command::new(tools.join("bin/aws")).arg("--version")) {
-        println!("setup: aws is there");
+        println!("setup: every Python client is there");
         return Ok(());
     }
-    println!("setup: installing aws with pip");
+    println!("setup: installing aws and oras with pip");
     // A half-made environment from an interrupted run cannot be trusted: begin anew.
     if tools.exists() {
         std::fs::remove_dir_all(tools).with_context(|| format!("remove {}", tools.display()))?;
