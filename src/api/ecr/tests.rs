@@ -7,3 +7,4 @@ mod repositories;
 mod requests;
 mod settings;
 mod tags;
+mod users;

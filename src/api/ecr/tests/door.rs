@@ -8,7 +8,8 @@ use policy::{AccountId, Region};
 use serde_json::Value;
 
 use crate::access::audit::{Audit, Settings};
-use crate::access::{Arrival, Guard, Origin};
+use crate::access::testing::allow;
+use crate::access::{Arrival, Guard, Identity, Origin, action};
 use crate::api::{Names, Services};
 use crate::catalog::{Catalog, Limits};
 use crate::environment::{Environment, ManualClock, NoRandomness, Random, SECOND};
@@ -160,4 +161,37 @@ pub(super) fn exception((status, body): &(u16, Value)) -> (String, String) {
     assert_eq!(*status, 400, "{body}");
     let text = |name: &str| body[name].as_str().unwrap_or_else(|| panic!("{body}")).to_owned();
     (text("__type"), text("message"))
+}
+
+/// A user of an account and its key.
+pub(super) struct User {
+    pub(super) arn: String,
+    pub(super) key: NewAccessKey,
+    identity: Identity,
+}
+
+impl Door {
+    /// A new user, with an inline policy when there is one.
+    pub(super) async fn user(&self, account: &str, name: &str, policy: Option<&Value>) -> User {
+        let arn = format!("arn:aws:iam::{account}:user/{name}");
+        let account = AccountId::parse(account).unwrap();
+        let identity = Identity { account, arn: arn.clone(), display: format!("user {name}") };
+        let room = &self.services.identity;
+        room.create_user(&allow::<action::CreateUser>(identity.clone()), None, &[]).await.unwrap();
+        if let Some(policy) = policy {
+            let allowed = allow::<action::PutUserPolicy>(identity.clone());
+            room.put_inline_policy(&allowed, "inline", &policy.to_string()).await.unwrap();
+        }
+        let (_, key) =
+            room.create_access_key(&allow::<action::CreateAccessKey>(identity.clone())).await.unwrap();
+        User { arn, key, identity }
+    }
+
+    /// Removes a user that has no policy.
+    pub(super) async fn remove_user(&self, user: &User) {
+        let room = &self.services.identity;
+        let allowed = allow::<action::DeleteAccessKey>(user.identity.clone());
+        room.delete_access_key(&allowed, &user.key.id).await.unwrap();
+        room.delete_user(&allow::<action::DeleteUser>(user.identity.clone())).await.unwrap();
+    }
 }
