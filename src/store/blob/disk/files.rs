@@ -16,6 +16,7 @@ use crate::store::blob::Error;
 /// folder was not yet durable would vanish with it in a power cut.
 pub(super) fn create_folders(layout: &Layout) -> Result<(), Error> {
     let failed = || Error::io("create the folders for blobs");
+    let is_new = !layout.root().is_dir();
     create_folder(layout.root()).map_err(failed())?;
     create_folder(&layout.uploads()).map_err(failed())?;
     create_folder(&layout.blobs()).map_err(failed())?;
@@ -28,10 +29,8 @@ pub(super) fn create_folders(layout: &Layout) -> Result<(), Error> {
     }
     sync_folder(&layout.blobs()).map_err(failed())?;
     sync_folder(layout.root()).map_err(failed())?;
-    if let Some(parent) = layout.root().parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync_folder(parent).map_err(failed())?;
-    }
-    Ok(())
+    let parent = layout.root().parent().filter(|parent| is_new && !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), sync_folder).map_err(failed())
 }
 
 fn create_folder(path: &Path) -> io::Result<()> {
