@@ -16,6 +16,8 @@ pub struct Check {
     pub resource: Resource,
     /// Context keys of the request itself, such as `aws:RequestTag/team` or `sts:ExternalId`.
     pub context: policy::Context,
+    /// The trust policy of the role, when the question is whether it may be assumed (iam.md §4.4).
+    pub trust: Option<Arc<policy::SourcedDocument>>,
 }
 
 impl Check {
@@ -28,13 +30,20 @@ impl Check {
     /// A check on a resource of another shape than the action's usual one, such as `repository/*`.
     #[must_use]
     pub fn on<A: Action>(resource: Resource) -> Self {
-        Self { action: A::NAME, resource, context: policy::Context::default() }
+        Self { action: A::NAME, resource, context: policy::Context::default(), trust: None }
     }
 
     /// The same check with these context keys.
     #[must_use]
     pub fn with_context(mut self, context: policy::Context) -> Self {
         self.context = context;
+        self
+    }
+
+    /// The same check, decided with the role's trust policy beside the caller's own policies.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Arc<policy::SourcedDocument>) -> Self {
+        self.trust = Some(trust);
         self
     }
 }

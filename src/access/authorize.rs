@@ -151,5 +151,8 @@ fn decide(
         resource_account: check.resource.account(),
         context: &context,
     };
-    policy::evaluate(&set, &request)
+    match &check.trust {
+        Some(trust) => policy::evaluate_trust(trust, &set, &request),
+        None => policy::evaluate(&set, &request),
+    }
 }

@@ -6,10 +6,13 @@ pub mod blob_answer;
 pub mod body;
 pub mod cursor;
 pub mod ecr;
+pub mod iam;
 pub mod layer_url;
+pub mod query;
 pub mod registry;
 pub mod request_body;
 pub mod sentence;
+pub mod sts;
 
 use std::sync::Arc;
 

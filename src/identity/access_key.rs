@@ -6,18 +6,16 @@ use policy::AccountId;
 use zeroize::Zeroizing;
 
 use super::entity::{self, Entity, Kind};
-use super::error::{Error, Missing, Quota};
+use super::error::{Error, Missing};
 use super::last_used::KeyUse;
+use super::page::{Page, PageRequest};
 use super::reader::Reader;
-use super::{IdentityRoom, cache, id};
+use super::{IdentityRoom, cache, id, quota};
 use crate::access::{Allowed, Identity, action};
 use crate::environment::Micros;
 use crate::store::db::Transaction;
 use crate::store::seal::Purpose;
 use crate::{params, transaction};
-
-/// Access keys per user, and of the root (iam.md §2.7).
-const MAXIMUM: i64 = 2;
 
 /// An access key without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +101,17 @@ impl IdentityRoom {
     /// The access keys of the authorised user, or of the root: the user's name and the keys, oldest first.
     ///
     /// # Errors
-    /// NoSuchEntity.
+    /// NoSuchEntity, [`Error::InvalidCursor`].
     pub async fn access_keys(
         &self,
         allowed: &Allowed<action::ListAccessKeys>,
-    ) -> Result<(Option<String>, Vec<AccessKey>), Error> {
+        request: &PageRequest,
+    ) -> Result<(Option<String>, Page<AccessKey>), Error> {
+        let listing = self.listing(&["ListAccessKeys", &allowed.resource().arn], request);
         let mut snapshot = self.database.snapshot().await?;
         let (owner, name) = Owner::authorised(&mut snapshot, allowed.resource()).await?;
-        Ok((name, of_owner(&mut snapshot, &owner).await?))
+        let keys = of_owner(&mut snapshot, &owner).await?;
+        Ok((name, listing.cut(keys, |key| format!("{:020}{}", key.created_at, key.id))?))
     }
 
     /// Activates or deactivates an access key; it counts from the next request on.
@@ -239,8 +240,8 @@ pub(super) async fn insert(open: &mut Transaction, owner: &Owner, key: &Made) ->
         )
         .await?
         .get(0)?;
-    if count >= MAXIMUM {
-        return Err(Error::LimitExceeded(Quota::Counted { name: "AccessKeysPerUser", maximum: MAXIMUM }));
+    if count >= quota::ACCESS_KEYS {
+        return Err(quota::exceeded("AccessKeysPerUser", quota::ACCESS_KEYS));
     }
     open.execute(
         "INSERT INTO iam_access_key (id, account, owner_id, secret, is_active, created_at) \

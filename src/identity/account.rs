@@ -6,7 +6,9 @@ use zeroize::Zeroizing;
 use super::IdentityRoom;
 use super::access_key::{self, AccessKey, NewAccessKey, Owner};
 use super::error::{Error, Existing, Missing};
+use super::page::{Page, PageRequest};
 use crate::access::{Allowed, action};
+use crate::environment::Micros;
 use crate::{params, transaction};
 
 /// How much an account holds.
@@ -178,14 +180,31 @@ impl IdentityRoom {
     /// The alias of the account, if it has one.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the database fails.
-    pub async fn account_alias(
+    /// [`Error::InvalidCursor`].
+    pub async fn account_aliases(
         &self,
         allowed: &Allowed<action::ListAccountAliases>,
-    ) -> Result<Option<String>, Error> {
+        request: &PageRequest,
+    ) -> Result<Page<String>, Error> {
         let account = allowed.resource().account.as_str();
+        let listing = self.listing(&["ListAccountAliases", account], request);
         let row =
             self.database.row("SELECT alias FROM account_alias WHERE account = $1", params![account]).await?;
+        let alias: Option<String> = row.map(|row| row.get(0)).transpose()?;
+        listing.cut(alias.into_iter().collect(), String::clone)
+    }
+
+    /// When the account was created; GetUser shows it for the root.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
+    pub async fn account_created_at(
+        &self,
+        allowed: &Allowed<action::GetUser>,
+    ) -> Result<Option<Micros>, Error> {
+        let account = allowed.resource().account.as_str();
+        let row =
+            self.database.row("SELECT created_at FROM account WHERE account = $1", params![account]).await?;
         Ok(row.map(|row| row.get(0)).transpose()?)
     }
 

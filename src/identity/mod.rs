@@ -50,6 +50,7 @@ pub use instance_profile::InstanceProfile;
 pub use last_used::KeyUse;
 pub use managed_policy::{ManagedPolicy, PolicyFilter, PolicyVersion, Scope, is_policy_arn};
 pub use page::{Page, PageRequest};
+pub use quota::Quotas;
 pub use role::{NewRole, Role};
 pub use session::TemporaryCredentials;
 pub use user::Tagged;

@@ -1,0 +1,41 @@
+//! The STS door: Query and XML, as `aws sts` and the SDKs speak it (iam.md §6).
+//!
+//! ```text
+//! POST / Action=GetCallerIdentity&Version=2011-06-15
+//! 200 <GetCallerIdentityResponse …><GetCallerIdentityResult><Arn>arn:aws:iam::…:user/alice</Arn>…
+//! ```
+
+mod checks;
+mod dispatch;
+mod identity;
+mod sessions;
+
+use aws::Service;
+
+pub use dispatch::BUILT;
+
+pub use crate::api::query::Error;
+use crate::api::query::{self, Received};
+use crate::api::{Incoming, Outgoing, Services};
+use crate::identity::Error as Refusal;
+
+/// What a GetSessionToken session may still call (iam.md §6.1).
+const WITH_SESSION_TOKEN: [&str; 2] = ["AssumeRole", "GetCallerIdentity"];
+
+/// Answers one request of the STS API.
+pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
+    let request_id = incoming.request_id.clone();
+    query::answer(Service::Sts, &request_id, serve(services, incoming).await)
+}
+
+async fn serve(services: &Services, incoming: Incoming) -> Result<Vec<u8>, Error> {
+    let Received { caller, parameters, operation } = query::receive(services, incoming, Service::Sts).await?;
+    let session = caller.credential.session.as_ref();
+    if session.is_some_and(|session| session.is_session_token) && !WITH_SESSION_TOKEN.contains(&operation) {
+        return Err(Refusal::SessionCredentials(operation).into());
+    }
+    let operation = aws::sts::Operation::from_query(operation, &parameters)?;
+    let checks = checks::checks(services, &caller, &operation).await?;
+    let grant = services.guard.authorize(&caller, checks).await?;
+    dispatch::dispatch(services, &grant, operation).await
+}
