@@ -16,6 +16,7 @@ mod image_listings;
 mod images;
 mod layers;
 mod lifecycle;
+mod notes;
 mod pages;
 mod policies;
 mod policy_text;
@@ -28,6 +29,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 
 pub use dispatch::BUILT;
 pub use error::Error;
+pub use notes::NOTES;
 
 use crate::access::Arrival;
 use crate::api::{Body, Incoming, Outgoing, Services};

@@ -54,6 +54,7 @@ async fn policies_that_are_refused() {
         let root = json!({"AWS": STRANGER});
         let mut with_resource = statement("Allow", &root, &json!("ecr:*"));
         with_resource["Statement"][0]["Resource"] = Value::from("*");
+        let nul = json!({"AWS": "arn:aws:iam::123456789012:user/a\u{0}b"});
         let nobody = json!({"AWS": "arn:aws:iam::123456789012:user/nobody"});
         for (policy, constraint) in [
             (json!({}), "Invalid repository policy provided"),
@@ -61,6 +62,7 @@ async fn policies_that_are_refused() {
             (with_resource, "Invalid repository policy provided"),
             (statement("Perhaps", &root, &json!("ecr:*")), "Invalid repository policy provided"),
             (statement("Allow", &root, &json!("s3:GetObject")), "Invalid repository policy provided"),
+            (statement("Allow", &nul, &json!("ecr:*")), "Invalid repository policy provided"),
             (statement("Allow", &nobody, &json!("ecr:*")), "Principal not found"),
         ] {
             let (kind, message) = exception(&set(&door, &policy, true).await);

@@ -1,0 +1,34 @@
+//! Where a built operation differs from Amazon's, for the compatibility page.
+//!
+//! An operation without a line here answers as the reference says. Refusals are listed, too: what a client may
+//! send to ECR and not to this server.
+
+/// Operation and what is different, sorted by operation.
+pub const NOTES: &[(&str, &str)] = &[
+    (
+        "CreateRepository",
+        "KMS encryption and scanOnPush=true are refused; AES256 is accepted and says nothing about the volume \
+         that the bytes lie on.",
+    ),
+    ("DescribeRegistry", "There are never replication rules: PutReplicationConfiguration is not built."),
+    ("GetLifecyclePolicy", "lastEvaluatedAt stays at the epoch: policies are not evaluated yet."),
+    ("PutImageScanningConfiguration", "scanOnPush=true is refused: images are not scanned."),
+    (
+        "PutLifecyclePolicy",
+        "The policy is validated, stored and returned, and removes nothing: policies are not evaluated yet.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::NOTES;
+    use crate::api::ecr::BUILT;
+
+    #[test]
+    fn notes_are_about_built_operations_in_order() {
+        for (operation, _) in NOTES {
+            assert!(BUILT.contains(operation), "{operation}");
+        }
+        assert!(NOTES.is_sorted());
+    }
+}
