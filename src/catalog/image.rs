@@ -18,6 +18,8 @@ mod id;
 mod list;
 mod put;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub use delete::Deletion;
 pub use describe::{DescribedImage, ImagePage};

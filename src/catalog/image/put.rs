@@ -31,6 +31,16 @@ pub struct Pushed {
     pub subject: Option<Digest>,
 }
 
+// With the conflict clause PostgreSQL answers a concurrent insert of the same row with a serialisation failure,
+// which is repeated; without it, with a unique violation, which is not (PostgreSQL manual, "Serializable
+// Isolation Level").
+const INSERT_IMAGE: &str = "INSERT INTO image (repository_id, digest, media_type, artifact_type, \
+     subject_digest, manifest, annotations, size_bytes, pushed_at, pushed_by) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (repository_id, digest) DO NOTHING";
+
+const INSERT_TAG: &str = "INSERT INTO tag (id, repository_id, name, digest, set_at, set_by) \
+     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, name) WHERE ended_at IS NULL DO NOTHING";
+
 /// What the transaction found before it changed anything.
 struct Found {
     repository_id: String,
@@ -84,9 +94,8 @@ impl Catalog {
                     )
                     .await?;
                 }
-                open.execute(
-                    "INSERT INTO tag (id, repository_id, name, digest, set_at, set_by) \
-                     VALUES ($1, $2, $3, $4, $5, $6)",
+                let inserted = open.execute(
+                    INSERT_TAG,
                     params![
                         tag_id.as_str(),
                         found.repository_id.as_str(),
@@ -97,6 +106,7 @@ impl Catalog {
                     ],
                 )
                 .await?;
+                expect_one(inserted)?;
             }
             Ok::<_, Error>((found.repository_id, !found.has_image))
         })?;
@@ -210,22 +220,30 @@ async fn insert(
     let artifact_type = manifest.effective_artifact_type();
     let subject = manifest.subject.as_ref().map(|subject| subject.digest.as_str());
     let size = i64::try_from(manifest.image_size()).unwrap_or(MAX_SIZE_BYTES).min(MAX_SIZE_BYTES);
-    open.execute(
-        "INSERT INTO image (repository_id, digest, media_type, artifact_type, subject_digest, manifest, \
-         annotations, size_bytes, pushed_at, pushed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        params![
-            repository_id,
-            digest.as_str(),
-            manifest.media_type.as_str(),
-            artifact_type,
-            subject,
-            image.bytes.as_slice(),
-            annotations,
-            size,
-            now,
-            by
-        ],
-    )
-    .await?;
-    Ok(())
+    let inserted = open
+        .execute(
+            INSERT_IMAGE,
+            params![
+                repository_id,
+                digest.as_str(),
+                manifest.media_type.as_str(),
+                artifact_type,
+                subject,
+                image.bytes.as_slice(),
+                annotations,
+                size,
+                now,
+                by
+            ],
+        )
+        .await?;
+    expect_one(inserted)
+}
+
+/// The statement may only skip its row where a concurrent push makes PostgreSQL repeat the transaction.
+fn expect_one(inserted: u64) -> Result<(), Error> {
+    if inserted == 1 {
+        return Ok(());
+    }
+    Err(crate::store::db::Error::Corrupt("a row that was not there is there".to_owned()).into())
 }
