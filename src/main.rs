@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: see `longshore help`.
+
+fn main() -> std::process::ExitCode {
+    longshore::cli::run()
+}

@@ -43,6 +43,10 @@ pub struct Incoming {
     pub base_url: String,
 }
 
+/// Which operation an answer belongs to, for log and metrics; doors put it into the answer's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationName(pub &'static str);
+
 /// The answer of a door.
 pub type Outgoing = http::Response<Body>;
 

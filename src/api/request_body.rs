@@ -4,6 +4,7 @@
 //! longer than the stall limit ends its body with [`std::io::ErrorKind::TimedOut`], so that no slow client
 //! holds an upload or a task for ever; one that goes away ends it with `UnexpectedEof`.
 
+use std::convert::Infallible;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
@@ -14,22 +15,35 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::Full;
 use tokio::time::{Instant, Sleep};
 
 /// The body of a request, not yet read.
 #[derive(Debug)]
 pub struct RequestBody {
-    wire: hyper::body::Incoming,
+    wire: Wire,
     stall: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
     received: Arc<AtomicU64>,
 }
 
+#[derive(Debug)]
+enum Wire {
+    Streaming(hyper::body::Incoming),
+    Buffered(Full<Bytes>),
+}
+
 impl RequestBody {
+    /// A body that was read already, because its content says which door it is for.
+    #[must_use]
+    pub fn buffered(bytes: Bytes, received: Arc<AtomicU64>) -> Self {
+        Self { wire: Wire::Buffered(Full::new(bytes)), stall: Duration::MAX, deadline: None, received }
+    }
+
     /// A body as hyper hands it over, in which no pause may be longer than `stall`.
     #[must_use]
     pub fn new(wire: hyper::body::Incoming, stall: Duration) -> Self {
-        Self { wire, stall, deadline: None, received: Arc::default() }
+        Self { wire: Wire::Streaming(wire), stall, deadline: None, received: Arc::default() }
     }
 
     /// The number of bytes read so far; goes on counting after the body has been given away.
@@ -48,7 +62,13 @@ impl Body for RequestBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let this = &mut *self;
-        match Pin::new(&mut this.wire).poll_frame(context) {
+        let wire = match &mut this.wire {
+            Wire::Streaming(wire) => wire,
+            Wire::Buffered(full) => {
+                return Pin::new(full).poll_frame(context).map_err(|never: Infallible| match never {});
+            }
+        };
+        match Pin::new(wire).poll_frame(context) {
             Poll::Ready(frame) => {
                 this.deadline = None;
                 if let Some(Ok(frame)) = &frame {
@@ -70,11 +90,17 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.wire.is_end_stream()
+        match &self.wire {
+            Wire::Streaming(wire) => wire.is_end_stream(),
+            Wire::Buffered(full) => full.is_end_stream(),
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.wire.size_hint()
+        match &self.wire {
+            Wire::Streaming(wire) => wire.size_hint(),
+            Wire::Buffered(full) => full.size_hint(),
+        }
     }
 }
 

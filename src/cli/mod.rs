@@ -1,0 +1,88 @@
+//! The front desk: one file per subcommand, [`out`] for all printing.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a check found problems.
+
+mod check_config;
+mod credentials;
+mod flags;
+pub mod out;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Problems};
+use flags::Flags;
+
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "longshore",
+    version,
+    about = "Amazon ECR that you run yourself: ECR, IAM and STS for aws, a registry for docker",
+    after_help = "Start here:\n  longshore serve        then paste the block that it prints into another terminal\n  \
+                  aws ecr create-repository --repository-name hello"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server; prints `ready URL` on stdout when it can serve.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Flags),
+    /// Show every setting with its source, or everything that is wrong; exit code 0 or 2.
+    #[command(after_help = check_config::EXAMPLES)]
+    CheckConfig(Flags),
+    /// Work with the access keys of the account's root, also beside a running server.
+    #[command(after_help = credentials::EXAMPLES)]
+    Credentials(credentials::Arguments),
+    /// Print the version.
+    Version,
+}
+
+/// Runs the command line and says how it ended.
+#[must_use]
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Serve(flags) => load(&flags).map(serve::run),
+        Command::CheckConfig(flags) => return check_config::run(&flags),
+        Command::Credentials(arguments) => {
+            let replace = arguments.command;
+            load(&arguments.flags).map(|config| credentials::run(&replace, config))
+        }
+        Command::Version => {
+            out::data(concat!("longshore ", env!("CARGO_PKG_VERSION")));
+            return ExitCode::SUCCESS;
+        }
+    };
+    match result {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            out::failure(&error);
+            ExitCode::FAILURE
+        }
+        Err(problems) => {
+            out::talk("longshore: the configuration has problems:");
+            out::talk(&problems.to_string());
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// The configuration from flags, the process's environment and the file.
+fn load(flags: &Flags) -> Result<Config, Problems> {
+    Config::load(&flags.sources(&|name| std::env::var_os(name)))
+}
+
+/// The runtime that commands run on.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    use anyhow::Context as _;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads for the server")
+}

@@ -1,0 +1,164 @@
+//! One connection: TLS, the choice between HTTP/1.1 and HTTP/2, its limits and its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::Hall;
+use super::dispatch;
+use super::origin::Connection;
+use super::stall::Impatient;
+use crate::config::Limits;
+
+/// Streams that one HTTP/2 connection may have open: docker opens a handful.
+const STREAMS: u32 = 128;
+/// One stream of a large pull or push must not wait for window updates (dependencies.md §1.2).
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// How often an HTTP/2 client is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Copies of an HTTP/2 connection's "in use" mark that belong to no request: the service's and the watcher's.
+const IDLE_COPIES: usize = 2;
+
+/// How connections learn that they shall end.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    /// After the running requests.
+    pub(super) gently: CancellationToken,
+    /// At once.
+    pub(super) now: CancellationToken,
+}
+
+/// Serves a connection until one of both sides ends it.
+pub(super) async fn serve(
+    hall: &Arc<Hall>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    ending: Ending,
+) {
+    let _counted = hall.measures.connection();
+    // Small answers must not wait for the acknowledgement of their head.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "TCP_NODELAY was refused");
+    }
+    let connection = Connection { peer: peer.ip(), is_tls: tls.is_some() };
+    let now = ending.now.clone();
+    let served = async {
+        let Some(tls) = tls else { return http_1(hall, connection, stream, ending).await };
+        let handshake = tokio::time::timeout(hall.settings.limits.header_timeout, tls.accept(stream));
+        match handshake.await {
+            Ok(Ok(stream)) => {
+                let is_http_2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                if is_http_2 {
+                    http_2(hall, connection, stream, ending).await;
+                } else {
+                    http_1(hall, connection, stream, ending).await;
+                }
+            }
+            Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+            Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+        }
+    };
+    tokio::select! {
+        () = served => {}
+        () = now.cancelled() => {}
+    }
+}
+
+async fn http_1<S>(hall: &Arc<Hall>, connection: Connection, stream: S, ending: Ending)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let limits = hall.settings.limits;
+    let service = service_fn(move |request: http::Request<Incoming>| {
+        let hall = Arc::clone(hall);
+        async move { Ok::<_, Infallible>(dispatch::answer(&hall, connection, request).await) }
+    });
+    let stream = TokioIo::new(Impatient::new(stream, limits.stall_timeout));
+    let mut serving = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.header_timeout)
+            .max_headers(limits.headers)
+            .max_header_size(limits.header_bytes)
+            .serve_connection(stream, service)
+    );
+    let result = tokio::select! {
+        result = serving.as_mut() => result,
+        () = ending.gently.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    note_end(result);
+}
+
+async fn http_2<S>(hall: &Arc<Hall>, connection: Connection, stream: S, ending: Ending)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Limits { header_bytes, header_timeout, stall_timeout, .. } = hall.settings.limits;
+    let was_used = Arc::new(AtomicBool::new(true));
+    // Every answer that is still being sent holds a copy.
+    let in_use = Arc::new(());
+    let service = {
+        let (was_used, in_use) = (Arc::clone(&was_used), Arc::clone(&in_use));
+        service_fn(move |request: http::Request<Incoming>| {
+            was_used.store(true, Ordering::Relaxed);
+            let (hall, in_use) = (Arc::clone(hall), Arc::clone(&in_use));
+            async move {
+                let response = dispatch::answer(&hall, connection, request).await;
+                Ok::<_, Infallible>(response.map(|body| body.holding(in_use)))
+            }
+        })
+    };
+    let stream = TokioIo::new(Impatient::new(stream, stall_timeout));
+    let mut serving = pin!(
+        http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .keep_alive_interval(PING_INTERVAL)
+            .serve_connection(stream, service)
+    );
+    // HTTP/1.1 has its header timeout; here an idle connection is one that saw no request in a whole period.
+    let idle = async {
+        loop {
+            tokio::time::sleep(header_timeout).await;
+            if !was_used.swap(false, Ordering::Relaxed) && Arc::strong_count(&in_use) == IDLE_COPIES {
+                break;
+            }
+        }
+    };
+    let result = tokio::select! {
+        result = serving.as_mut() => result,
+        () = async { tokio::select! { () = ending.gently.cancelled() => {}, () = idle => {} } } => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    note_end(result);
+}
+
+fn note_end(result: hyper::Result<()>) {
+    if let Err(error) = result {
+        // Ordinary life on a network: resets, half requests, timeouts. Their answers were given already.
+        tracing::debug!(%error, "connection ended");
+    }
+}

@@ -1,0 +1,145 @@
+//! One request: its id, its face, its door; what comes back gets an id and is watched until its last byte.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt as _;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response};
+use http_body_util::BodyExt as _;
+use tracing::Instrument as _;
+
+use super::face::{Face, QueryService, face, query_service};
+use super::observe::{Observed, Record};
+use super::origin::{self, Connection};
+use super::{Faces, Hall, failure, operations};
+use crate::api::{self, Incoming, OperationName, Outgoing, RequestBody};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// The most that a form may have: the largest parameter is a policy of 131,072 characters (iam.md §2.1).
+const MAX_FORM_BYTES: usize = 1024 * 1024;
+
+/// Answers one request. Never fails and never panics.
+pub(super) async fn answer(
+    hall: &Hall,
+    connection: Connection,
+    request: http::Request<hyper::body::Incoming>,
+) -> Response<Observed> {
+    let (head, wire) = request.into_parts();
+    let request_id = request_id(hall);
+    let face = visible(hall, face(&head.method, head.uri.path(), head.uri.query(), &head.headers));
+    let span = tracing::info_span!(
+        "request",
+        request.id = %request_id,
+        door = face.name(),
+        caller.arn = tracing::field::Empty,
+    );
+    let body = RequestBody::new(wire, hall.settings.limits.stall_timeout);
+    let mut record = Record::begin(&hall.measures, face, &head, body.received(), span.clone());
+    let origin = origin::origin(connection, &head.headers, &hall.settings.trusted_proxies);
+    record.from(origin.address);
+    let answered = async {
+        match face {
+            Face::Registry | Face::Ecr | Face::LayerUrl | Face::Query => {
+                let host = origin::host(&head);
+                let registry =
+                    host.as_deref().map_or_else(|| hall.hosts.default().clone(), |host| hall.hosts.registry(host));
+                let host = host.unwrap_or_else(|| hall.services.names.host(&registry));
+                let scheme = if origin.is_secure { "https" } else { "http" };
+                let base_url = format!("{scheme}://{host}");
+                let request_id = request_id.clone();
+                door(hall, face, Incoming { head, body, origin, request_id, registry, base_url }).await
+            }
+            Face::Health => operations::health(),
+            Face::Ready => operations::ready(&hall.readiness).await,
+            Face::Metrics => operations::metrics(&hall.measures),
+            Face::Unknown => failure::not_found(),
+        }
+    };
+    let answered = AssertUnwindSafe(answered.instrument(span.clone())).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| {
+        // The panic hook has logged where and why.
+        hall.measures.panicked();
+        failure::broken(face, &request_id)
+    });
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().entry(REQUEST_ID).or_insert(value);
+    }
+    let operation = response.extensions().get::<OperationName>().copied();
+    record.answered(response.status(), operation);
+    response.map(|body| Observed::new(body, record))
+}
+
+/// What this listener shows of a face.
+fn visible(hall: &Hall, face: Face) -> Face {
+    let is_operations = matches!(face, Face::Health | Face::Ready | Face::Metrics);
+    match hall.settings.faces {
+        Faces::WithoutMetrics if face == Face::Metrics => Face::Unknown,
+        Faces::OperationsOnly if !is_operations => Face::Unknown,
+        Faces::All | Faces::WithoutMetrics | Faces::OperationsOnly => face,
+    }
+}
+
+/// Boxed, because the futures of the doors are large and a connection keeps room for one all its life.
+async fn door(hall: &Hall, face: Face, incoming: Incoming) -> Outgoing {
+    let services = &hall.services;
+    match face {
+        Face::Registry => Box::pin(api::registry::handle(services, incoming)).await,
+        Face::Ecr => Box::pin(api::ecr::handle(services, incoming)).await,
+        Face::LayerUrl => Box::pin(api::layer_url::handle(services, incoming)).await,
+        Face::Query => query(hall, incoming).await,
+        Face::Health | Face::Ready | Face::Metrics | Face::Unknown => failure::not_found(),
+    }
+}
+
+/// IAM or STS: the form is read here, because it alone says which.
+async fn query(hall: &Hall, incoming: Incoming) -> Outgoing {
+    let Incoming { head, body, origin, request_id, registry, base_url } = incoming;
+    let received = body.received();
+    let form = match read_form(body).await {
+        Ok(form) => form,
+        Err(refusal) => return refusal.answer(&request_id),
+    };
+    let service = service(&head, &form);
+    let body = RequestBody::buffered(form, received);
+    let incoming = Incoming { head, body, origin, request_id, registry, base_url };
+    match service {
+        QueryService::Iam => Box::pin(api::iam::handle(&hall.services, incoming)).await,
+        QueryService::Sts => Box::pin(api::sts::handle(&hall.services, incoming)).await,
+    }
+}
+
+fn service(head: &Parts, form: &[u8]) -> QueryService {
+    query_service(head.uri.query(), form, &head.headers)
+}
+
+async fn read_form(mut body: RequestBody) -> Result<Bytes, failure::FormRefusal> {
+    use failure::FormRefusal;
+    use http_body::Body as _;
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > MAX_FORM_BYTES {
+        return Err(FormRefusal::TooLarge);
+    }
+    let mut form = BytesMut::with_capacity(declared);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| FormRefusal::Interrupted)?;
+        let Some(data) = frame.data_ref() else { continue };
+        if form.len().saturating_add(data.len()) > MAX_FORM_BYTES {
+            return Err(FormRefusal::TooLarge);
+        }
+        form.extend_from_slice(data);
+    }
+    Ok(form.freeze())
+}
+
+/// A UUID of version 4. Without randomness the id is nil: nothing that needs secrets will succeed then anyway.
+fn request_id(hall: &Hall) -> String {
+    let bytes = hall.environment.random::<16>().unwrap_or_default();
+    uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string()
+}
+
+/// Shared with the record, so that the log knows the bytes of a body that its door gave away.
+pub(super) type Received = Arc<AtomicU64>;

@@ -1,0 +1,74 @@
+//! What the hall itself answers: nothing there, too much, or a door that broke, each in the words of its face.
+
+use aws::Service;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::face::Face;
+use crate::api::{Body, Outgoing};
+
+/// Why a form was not passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FormRefusal {
+    /// More than a form may have.
+    TooLarge,
+    /// The client went away or stalled.
+    Interrupted,
+}
+
+impl FormRefusal {
+    pub(super) fn answer(self, request_id: &str) -> Outgoing {
+        let (status, code, message) = match self {
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestEntityTooLarge",
+                "The request is larger than 1048576 bytes.",
+            ),
+            Self::Interrupted => {
+                (StatusCode::BAD_REQUEST, "MalformedInput", "The request's body ended before its time.")
+            }
+        };
+        let body = aws::xml::error(Service::Iam, true, code, message, request_id);
+        answer(status, "text/xml", body)
+    }
+}
+
+/// Nothing lies here.
+pub(super) fn not_found() -> Outgoing {
+    answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n")
+}
+
+/// The door panicked: the server's fault, without details for the client.
+pub(super) fn broken(face: Face, request_id: &str) -> Outgoing {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let message = "The server failed on this request.";
+    match face {
+        Face::Registry => {
+            let body = serde_json::json!({ "errors": [{ "code": "UNKNOWN", "message": message }] });
+            answer(status, "application/json; charset=utf-8", body.to_string())
+        }
+        Face::Ecr => {
+            let body = aws::json::error_body("ServerException", message, &[]);
+            answer(status, "application/x-amz-json-1.1", body)
+        }
+        Face::Query => {
+            let body = aws::xml::error(Service::Iam, false, "InternalFailure", message, request_id);
+            answer(status, "text/xml", body)
+        }
+        Face::LayerUrl | Face::Health | Face::Ready | Face::Metrics | Face::Unknown => {
+            answer(status, "text/plain; charset=utf-8", "500 internal server error\n")
+        }
+    }
+}
+
+/// An answer with a body in memory.
+pub(super) fn answer(
+    status: StatusCode,
+    media_type: &'static str,
+    body: impl Into<bytes::Bytes>,
+) -> Outgoing {
+    let mut response = Response::new(Body::full(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

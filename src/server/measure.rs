@@ -1,0 +1,145 @@
+//! Numbers for Prometheus. Labels have few values by construction: doors, operations of the models, status classes.
+//!
+//! | metric | labels | what |
+//! |---|---|---|
+//! | `longshore_requests_total` | door, operation, status (`2xx`…, `none` when the client left first) | requests |
+//! | `longshore_request_duration_seconds` | door, operation | until the last byte is out |
+//! | `longshore_request_bytes_total`, `longshore_response_bytes_total` | door, operation | bodies |
+//! | `longshore_requests_in_flight` | door | requests being served |
+//! | `longshore_connections`, `longshore_connections_refused_total` | | connections |
+//! | `longshore_panics_total` | | requests that broke |
+//! | `process_resident_memory_bytes` | | memory of the process |
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use http::StatusCode;
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+use super::face::Face;
+
+const DURATION_SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
+
+/// The process's counters. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Measures {
+    handle: PrometheusHandle,
+}
+
+/// One request that has ended.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) door: &'static str,
+    pub(super) operation: &'static str,
+    pub(super) status: Option<StatusCode>,
+    pub(super) duration: Duration,
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Measures {
+    /// The counters of this process; several servers in one process (tests) share them.
+    ///
+    /// # Errors
+    /// [`BuildError`] when the recorder cannot be made.
+    pub fn install() -> Result<Self, BuildError> {
+        static INSTALLED: OnceLock<Measures> = OnceLock::new();
+        if let Some(installed) = INSTALLED.get() {
+            return Ok(installed.clone());
+        }
+        let recorder = PrometheusBuilder::new().set_buckets(DURATION_SECONDS)?.build_recorder();
+        let measures = Self { handle: recorder.handle() };
+        // Whoever comes second keeps the first one's recorder.
+        let installed = INSTALLED.get_or_init(|| measures);
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::debug!("the metrics recorder was installed before");
+        }
+        Ok(installed.clone())
+    }
+
+    /// All numbers in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        if let Some(bytes) = resident_bytes() {
+            gauge!("process_resident_memory_bytes").set(bytes);
+        }
+        gauge!("longshore_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        self.handle.render()
+    }
+
+    /// Moves finished samples into their buckets, so that memory does not grow between two scrapes.
+    pub fn tidy_up(&self) {
+        self.handle.run_upkeep();
+    }
+
+    pub(super) fn request(&self, request: &Request) {
+        let Request { door, operation, .. } = *request;
+        let status = match request.status.map(|status| status.as_u16() / 100) {
+            Some(1) => "1xx",
+            Some(2) => "2xx",
+            Some(3) => "3xx",
+            Some(4) => "4xx",
+            Some(5) => "5xx",
+            _ => "none",
+        };
+        counter!("longshore_requests_total", "door" => door, "operation" => operation, "status" => status)
+            .increment(1);
+        histogram!("longshore_request_duration_seconds", "door" => door, "operation" => operation)
+            .record(request.duration.as_secs_f64());
+        counter!("longshore_request_bytes_total", "door" => door, "operation" => operation)
+            .increment(request.received);
+        counter!("longshore_response_bytes_total", "door" => door, "operation" => operation)
+            .increment(request.sent);
+    }
+
+    pub(super) fn in_flight(&self, face: Face) -> InFlight {
+        let door = face.name();
+        gauge!("longshore_requests_in_flight", "door" => door).increment(1.0);
+        InFlight { door }
+    }
+
+    pub(super) fn connection(&self) -> Connected {
+        gauge!("longshore_connections").increment(1.0);
+        Connected(())
+    }
+
+    pub(super) fn refused_connection(&self) {
+        counter!("longshore_connections_refused_total").increment(1);
+    }
+
+    pub(super) fn panicked(&self) {
+        counter!("longshore_panics_total").increment(1);
+    }
+}
+
+/// One request in flight, until it is dropped.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    door: &'static str,
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!("longshore_requests_in_flight", "door" => self.door).decrement(1.0);
+    }
+}
+
+/// One open connection, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Connected(());
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        gauge!("longshore_connections").decrement(1.0);
+    }
+}
+
+/// The resident memory of this process, where the system tells it.
+fn resident_bytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kibibytes * 1024.0)
+}

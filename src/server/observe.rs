@@ -1,0 +1,183 @@
+//! The request log and the request metrics: one line and one count per request, when its last byte is out or its
+//! client is gone.
+//!
+//! Written: method, path without query, status, bytes, duration, caller, request id. Never written: headers, query
+//! strings, bodies.
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::StatusCode;
+use http::request::Parts;
+use http_body::{Frame, SizeHint};
+
+use super::dispatch::Received;
+use super::face::Face;
+use super::measure::{InFlight, Measures, Request};
+use crate::api::body::Failure;
+use crate::api::{Body, OperationName};
+
+/// Longer paths are cut in the log; a line stays a line.
+const MAX_PATH_CHARACTERS: usize = 1024;
+
+/// What is known of one request; dropping it writes the line.
+#[derive(Debug)]
+pub(super) struct Record {
+    measures: Measures,
+    span: tracing::Span,
+    face: Face,
+    operation: Option<OperationName>,
+    method: http::Method,
+    path: String,
+    client: Option<IpAddr>,
+    status: Option<StatusCode>,
+    received: Received,
+    sent: u64,
+    is_complete: bool,
+    began: Instant,
+    _in_flight: InFlight,
+}
+
+impl Record {
+    pub(super) fn begin(
+        measures: &Measures,
+        face: Face,
+        head: &Parts,
+        received: Received,
+        span: tracing::Span,
+    ) -> Self {
+        Self {
+            measures: measures.clone(),
+            span,
+            face,
+            operation: None,
+            method: head.method.clone(),
+            path: head.uri.path().chars().take(MAX_PATH_CHARACTERS).collect(),
+            client: None,
+            status: None,
+            received,
+            sent: 0,
+            is_complete: false,
+            began: Instant::now(),
+            _in_flight: measures.in_flight(face),
+        }
+    }
+
+    pub(super) fn from(&mut self, client: IpAddr) {
+        self.client = Some(client);
+    }
+
+    pub(super) fn answered(&mut self, status: StatusCode, operation: Option<OperationName>) {
+        self.status = Some(status);
+        self.operation = operation;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let duration = self.began.elapsed();
+        let operation = self.operation.map_or("", |operation| operation.0);
+        let received = self.received.load(Ordering::Relaxed);
+        let status = self.status.map_or(0, |status| status.as_u16());
+        self.measures.request(&Request {
+            door: self.face.name(),
+            operation,
+            status: self.status,
+            duration,
+            received,
+            sent: self.sent,
+        });
+        let _inside = self.span.enter();
+        // Probes come every second and say nothing.
+        let is_probe = matches!(self.face, Face::Health | Face::Ready | Face::Metrics);
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    method = %self.method,
+                    path = self.path,
+                    operation,
+                    status,
+                    client = self.client.map(tracing::field::display),
+                    bytes_in = received,
+                    bytes_out = self.sent,
+                    duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+                    is_complete = self.is_complete,
+                    "served"
+                )
+            };
+        }
+        if is_probe {
+            line!(debug);
+        } else {
+            line!(info);
+        }
+    }
+}
+
+/// The body of an answer that counts what is sent and ends the record.
+#[derive(Debug)]
+pub(super) struct Observed {
+    inner: Body,
+    expected: Option<u64>,
+    record: Record,
+    _held: Option<Arc<()>>,
+}
+
+impl Observed {
+    pub(super) fn new(inner: Body, mut record: Record) -> Self {
+        let expected = http_body::Body::size_hint(&inner).exact();
+        record.is_complete = expected == Some(0);
+        Self { inner, expected, record, _held: None }
+    }
+
+    /// Holds `mark` until the last byte is out.
+    pub(super) fn holding(mut self, mark: Arc<()>) -> Self {
+        self._held = Some(mark);
+        self
+    }
+}
+
+impl http_body::Body for Observed {
+    type Data = Bytes;
+    type Error = Failure;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
+        let this = self.get_mut();
+        let span = this.record.span.clone();
+        let _inside = span.enter();
+        let inner = Pin::new(&mut this.inner);
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| inner.poll_frame(context))) else {
+            this.record.measures.panicked();
+            return Poll::Ready(Some(Err(Failure::other("the answer's source panicked"))));
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                this.record.sent += u64::try_from(length).unwrap_or(0);
+                // With a known length hyper does not ask for the end after the last byte.
+                this.record.is_complete = this.expected.is_some_and(|expected| this.record.sent >= expected);
+            }
+            Poll::Ready(Some(Err(error))) => tracing::error!(%error, "an answer was cut short"),
+            Poll::Ready(None) => this.record.is_complete = true,
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
