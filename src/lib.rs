@@ -7,8 +7,12 @@
 
 pub mod access;
 pub mod api;
+pub mod app;
 pub mod catalog;
+pub mod cli;
+pub mod config;
 pub mod environment;
 pub mod identity;
 pub mod lifecycle;
+pub mod server;
 pub mod store;

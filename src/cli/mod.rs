@@ -41,7 +41,10 @@ enum Command {
     CheckConfig(Flags),
     /// Work with the access keys of the account's root, also beside a running server.
     #[command(after_help = credentials::EXAMPLES)]
-    Credentials(credentials::Arguments),
+    Credentials {
+        #[command(subcommand)]
+        command: credentials::Command,
+    },
     /// Print the version.
     Version,
 }
@@ -51,11 +54,10 @@ enum Command {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
-        Command::Serve(flags) => load(&flags).map(serve::run),
+        Command::Serve(flags) => load(&flags).map(|config| serve::run(&config)),
         Command::CheckConfig(flags) => return check_config::run(&flags),
-        Command::Credentials(arguments) => {
-            let replace = arguments.command;
-            load(&arguments.flags).map(|config| credentials::run(&replace, config))
+        Command::Credentials { command } => {
+            load(command.flags()).map(|config| credentials::run(&command, &config))
         }
         Command::Version => {
             out::data(concat!("longshore ", env!("CARGO_PKG_VERSION")));

@@ -29,7 +29,8 @@ impl Reader<'_> {
         match parse(&given.text) {
             Ok(value) => Some(value),
             Err(expected) => {
-                let value = if is_secret(setting) { "the value".to_owned() } else { format!("{:?}", given.text) };
+                let value =
+                    if is_secret(setting) { "the value".to_owned() } else { format!("{:?}", given.text) };
                 let what = format!("{value} is not {expected}");
                 self.problems.push(Problem { key: key.to_owned(), source: given.source.clone(), what });
                 None
@@ -70,12 +71,10 @@ impl Reader<'_> {
 /// The configuration, or everything that is wrong with it.
 pub(super) fn read(given: &AllGiven, problems: Vec<Problem>) -> Result<Config, Problems> {
     let mut reader = Reader { given, problems };
-    let account = reader.optional("account", |text| {
-        AccountId::parse(text).map_err(|_| "twelve digits".to_owned())
-    });
-    let region = reader.optional("region", |text| {
-        Region::parse(text).map_err(|_| "a name such as eu-central-1".to_owned())
-    });
+    let account =
+        reader.optional("account", |text| AccountId::parse(text).map_err(|_| "twelve digits".to_owned()));
+    let region = reader
+        .optional("region", |text| Region::parse(text).map_err(|_| "a name such as eu-central-1".to_owned()));
     let config = account.zip(region).map(|(account, region)| assemble(&mut reader, account, region));
     if config.is_none() {
         // Also the rest must be looked at, or the second start shows what the first could have shown.
@@ -84,9 +83,8 @@ pub(super) fn read(given: &AllGiven, problems: Vec<Problem>) -> Result<Config, P
         }
     }
     let mut problems = reader.problems;
-    problems.sort_by_key(|problem| {
-        SETTINGS.iter().position(|setting| setting.key == problem.key).unwrap_or(0)
-    });
+    problems
+        .sort_by_key(|problem| SETTINGS.iter().position(|setting| setting.key == problem.key).unwrap_or(0));
     match config {
         Some(config) if problems.is_empty() => Ok(config),
         _ => Err(Problems(problems)),
@@ -105,9 +103,8 @@ fn assemble(reader: &mut Reader<'_>, account: AccountId, region: Region) -> Conf
              and tls-key, or listen on 127.0.0.1, or add --insecure-http when a proxy ends TLS",
         );
     }
-    let database = reader.optional("database", |text| {
-        text.parse().map_err(|error: db::LocationError| expected(&error))
-    });
+    let database =
+        reader.optional("database", |text| text.parse().map_err(|error: db::LocationError| expected(&error)));
     let blobs =
         reader.optional("blobs", |text| text.parse().map_err(|error: blob::LocationError| expected(&error)));
     let public_host = reader.optional("public-host", form::public_host);
@@ -178,6 +175,7 @@ fn quotas(reader: &mut Reader<'_>) -> catalog::Limits {
         repositories_per_registry: reader.value("max-repositories", form::number(1, 1_000_000_000), 1),
         images_per_repository: reader.value("max-images", form::number(1, 1_000_000_000), 1),
         upload_expiry: reader.value("upload-expiry-seconds", form::number(60, year), 60) * SECOND,
+        layer_bytes: reader.value("max-layer-bytes", form::number(1, 1_099_511_627_776), 1),
         blob_grace: reader.value("blob-grace-seconds", form::number(60, year), 60) * SECOND,
     }
 }

@@ -193,6 +193,12 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("max-repositories", "NUMBER", Some("100000"), "Repositories in one registry, 1 to 1000000000."),
     setting("max-images", "NUMBER", Some("100000"), "Images in one repository, 1 to 1000000000."),
+    setting(
+        "max-layer-bytes",
+        "BYTES",
+        Some("54525952000"),
+        "Size of one layer, 1 to 1099511627776; ECR allows 52,000 MiB.",
+    ),
     setting("audit-dir", "DIR", None, "Folder of the audit trail. Default: <data-dir>/audit"),
     setting(
         "audit-segment-bytes",

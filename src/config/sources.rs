@@ -41,10 +41,7 @@ impl Sources<'_> {
         let mut problems = Vec::new();
         for setting in SETTINGS {
             if let Some(text) = self.flags.get(setting.key).filter(|_| setting.reach != Reach::Environment) {
-                given.insert(
-                    setting.key,
-                    Given { text: text.clone(), source: Source::Flag(setting.key) },
-                );
+                given.insert(setting.key, Given { text: text.clone(), source: Source::Flag(setting.key) });
             } else if let Some(value) = self.variable(&setting.variable(), &mut problems) {
                 given.insert(setting.key, value);
             }

@@ -54,7 +54,9 @@ pub async fn listen(hall: Arc<Hall>, listener: TcpListener, tls: Option<TlsAccep
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
             hall.measures.refused_connection();
-            if tls.is_none() && let Ok(refusal) = Arc::clone(&refusals).try_acquire_owned() {
+            if tls.is_none()
+                && let Ok(refusal) = Arc::clone(&refusals).try_acquire_owned()
+            {
                 connections.spawn(async move {
                     let _refusal = refusal;
                     refuse(stream).await;

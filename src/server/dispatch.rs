@@ -45,8 +45,9 @@ pub(super) async fn answer(
         match face {
             Face::Registry | Face::Ecr | Face::LayerUrl | Face::Query => {
                 let host = origin::host(&head);
-                let registry =
-                    host.as_deref().map_or_else(|| hall.hosts.default().clone(), |host| hall.hosts.registry(host));
+                let registry = host
+                    .as_deref()
+                    .map_or_else(|| hall.hosts.default().clone(), |host| hall.hosts.registry(host));
                 let host = host.unwrap_or_else(|| hall.services.names.host(&registry));
                 let scheme = if origin.is_secure { "https" } else { "http" };
                 let base_url = format!("{scheme}://{host}");
@@ -107,8 +108,8 @@ async fn query(hall: &Hall, incoming: Incoming) -> Outgoing {
     let body = RequestBody::buffered(form, received);
     let incoming = Incoming { head, body, origin, request_id, registry, base_url };
     match service {
-        QueryService::Iam => Box::pin(api::iam::handle(&hall.services, incoming)).await,
-        QueryService::Sts => Box::pin(api::sts::handle(&hall.services, incoming)).await,
+        QueryService::Iam => failure::not_built("IAM", &incoming.request_id),
+        QueryService::Sts => failure::not_built("STS", &incoming.request_id),
     }
 }
 

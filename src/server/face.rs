@@ -105,7 +105,9 @@ pub fn query_service(query: Option<&str>, form: &[u8], headers: &HeaderMap) -> Q
 
 /// The value of a parameter as sent; names and versions have no characters that would be encoded.
 fn parameter<'text>(text: &'text str, name: &str) -> Option<&'text str> {
-    text.split('&').find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name)).map(|(_, value)| value)
+    text.split('&')
+        .find_map(|pair| pair.split_once('=').filter(|(key, _)| *key == name))
+        .map(|(_, value)| value)
 }
 
 #[cfg(test)]
@@ -149,7 +151,8 @@ mod tests {
             ("OPTIONS", "*", vec![], Face::Unknown),
             ("DELETE", "/", vec![], Face::Unknown),
         ] {
-            let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+            let (path, query) =
+                target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
             let found = face(&method.parse().unwrap(), path, query, &headers(&fields));
             assert_eq!(found, expected, "{method} {target} {fields:?}");
         }
@@ -157,19 +160,29 @@ mod tests {
 
     #[test]
     fn the_version_decides_and_then_the_signature() {
-        let sts = ("authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sts/aws4_request, …");
+        let sts =
+            ("authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sts/aws4_request, …");
         for (query, form, fields, expected) in [
             (None, "Action=ListUsers&Version=2010-05-08", vec![], QueryService::Iam),
             (None, "Version=2011-06-15&Action=GetCallerIdentity", vec![], QueryService::Sts),
             (None, "Version=2010-05-08&Action=ListUsers", vec![sts], QueryService::Iam),
             (Some("Version=2010-05-08"), "Version=2011-06-15", vec![], QueryService::Sts),
             (Some("Action=X&Version=2011-06-15"), "", vec![], QueryService::Sts),
-            (Some("X-Amz-Credential=A%2F20261123%2Fus-east-1%2Fsts%2Faws4_request"), "", vec![], QueryService::Sts),
+            (
+                Some("X-Amz-Credential=A%2F20261123%2Fus-east-1%2Fsts%2Faws4_request"),
+                "",
+                vec![],
+                QueryService::Sts,
+            ),
             (None, "Action=GetCallerIdentity", vec![sts], QueryService::Sts),
             (None, "Action=ListUsers&Version=1999-01-01", vec![], QueryService::Iam),
             (None, "\u{fffd}&&=&Version", vec![], QueryService::Iam),
         ] {
-            assert_eq!(query_service(query, form.as_bytes(), &headers(&fields)), expected, "{query:?} {form}");
+            assert_eq!(
+                query_service(query, form.as_bytes(), &headers(&fields)),
+                expected,
+                "{query:?} {form}"
+            );
         }
     }
 }

@@ -138,8 +138,16 @@ mod tests {
             ("localhost:4580", "localhost:4580", None),
             ("localhost:4580", "[::1]:4580", None),
             ("localhost:4580", "", None),
-            ("localhost:4580", "000000000042.dkr.ecr.us-west-2.amazonaws.com", Some(("000000000042", "us-west-2"))),
-            ("localhost:4580", "000000000042.DKR.ECR.us-west-2.local.:443", Some(("000000000042", "us-west-2"))),
+            (
+                "localhost:4580",
+                "000000000042.dkr.ecr.us-west-2.amazonaws.com",
+                Some(("000000000042", "us-west-2")),
+            ),
+            (
+                "localhost:4580",
+                "000000000042.DKR.ECR.us-west-2.local.:443",
+                Some(("000000000042", "us-west-2")),
+            ),
             ("localhost:4580", "000000000042.dkr-ecr.us-west-2.on.aws", Some(("000000000042", "us-west-2"))),
             ("localhost:4580", "42.dkr.ecr.us-west-2.amazonaws.com", None),
             ("localhost:4580", "000000000042.dkr.ecr.us-west-2", None),

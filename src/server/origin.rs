@@ -14,16 +14,16 @@ use crate::access::Origin;
 
 /// The connection that a request came over.
 #[derive(Debug, Clone, Copy)]
-pub struct Connection {
+pub(super) struct Connection {
     /// The other end.
-    pub peer: IpAddr,
+    pub(super) peer: IpAddr,
     /// Whether it is TLS.
-    pub is_tls: bool,
+    pub(super) is_tls: bool,
 }
 
 /// The origin of a request.
 #[must_use]
-pub fn origin(connection: Connection, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
+pub(super) fn origin(connection: Connection, headers: &HeaderMap, trusted: &[IpNet]) -> Origin {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
     let peer = connection.peer.to_canonical();
     let (mut address, mut is_secure) = (peer, connection.is_tls);
@@ -57,10 +57,11 @@ pub fn origin(connection: Connection, headers: &HeaderMap, trusted: &[IpNet]) ->
 
 /// `HOST[:PORT]` that the client used: of HTTP/2's authority, of an absolute target, or of the `Host` header.
 #[must_use]
-pub fn host(head: &Parts) -> Option<String> {
+pub(super) fn host(head: &Parts) -> Option<String> {
     let named = authority(&head.uri).or_else(|| text(&head.headers, HOST.as_str()))?;
     // It returns in URLs of answers: what is no host name is not repeated.
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let is_plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     (!named.is_empty() && named.len() <= 260 && named.bytes().all(is_plain)).then_some(named)
 }
 
@@ -83,7 +84,8 @@ mod tests {
     use super::*;
 
     fn seen(peer: &str, fields: &[(&'static str, &str)], trusted: &[&str]) -> (String, bool) {
-        let headers = fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
+        let headers =
+            fields.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
         let trusted: Vec<IpNet> = trusted.iter().map(|network| network.parse().unwrap()).collect();
         let connection = Connection { peer: peer.parse().unwrap(), is_tls: false };
         let origin = origin(connection, &headers, &trusted);

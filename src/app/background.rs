@@ -1,0 +1,104 @@
+//! Work beside the requests: the collector, the stamps of pulls and of used keys, the upkeep of metrics.
+//!
+//! Each kind of work is a loop of its own, so that a slow collector never delays the stamps. A round that fails is
+//! logged and tried again at its next time.
+
+use std::time::Duration;
+
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::catalog::Catalog;
+use crate::identity::IdentityRoom;
+use crate::server::Measures;
+
+/// How often what is due is collected; a round with nothing to do costs a few reads.
+const COLLECT: Duration = Duration::from_secs(60);
+/// How often stored objects are compared with the rows; reads a row per object.
+const COMPARE: Duration = Duration::from_secs(24 * 3600);
+/// How long a stamp may wait in memory.
+const STAMPS: Duration = Duration::from_secs(10);
+/// How often finished samples are folded into their buckets.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// The running background work.
+#[derive(Debug)]
+pub(super) struct Background {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Background {
+    pub(super) fn start(catalog: &Catalog, identity: &IdentityRoom, measures: &Measures) -> Self {
+        let background = Self { stop: CancellationToken::new(), tasks: TaskTracker::new() };
+        let room = catalog.clone();
+        background.every(COLLECT, move || collect(room.clone()));
+        let room = catalog.clone();
+        background.every(COMPARE, move || compare(room.clone()));
+        let rooms = (catalog.clone(), identity.clone());
+        background.every(STAMPS, move || {
+            let (catalog, identity) = rooms.clone();
+            async move { stamp(&catalog, &identity).await }
+        });
+        let measures = measures.clone();
+        background.every(UPKEEP, move || {
+            let measures = measures.clone();
+            async move { measures.tidy_up() }
+        });
+        background.tasks.close();
+        background
+    }
+
+    /// Runs `work` again and again; a round that has begun is always finished.
+    fn every<F>(&self, period: Duration, work: impl Fn() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            let mut times = interval(period);
+            times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first time comes at once; a start shall be quick.
+            times.tick().await;
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => break,
+                    _ = times.tick() => work().await,
+                }
+            }
+        });
+    }
+
+    /// Waits for the rounds that are under way and writes the stamps that are left.
+    pub(super) async fn stop(self, catalog: &Catalog, identity: &IdentityRoom) {
+        self.stop.cancel();
+        self.tasks.wait().await;
+        stamp(catalog, identity).await;
+    }
+}
+
+async fn collect(catalog: Catalog) {
+    match catalog.collect().await {
+        Ok(collected) if collected == Default::default() => {}
+        Ok(collected) => tracing::info!(?collected, "collected"),
+        Err(error) => tracing::warn!(%error, "the collector stopped half-way"),
+    }
+}
+
+async fn compare(catalog: Catalog) {
+    match catalog.collect_stray_objects().await {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "objects without a row were removed"),
+        Err(error) => tracing::warn!(%error, "stored objects could not be compared"),
+    }
+}
+
+async fn stamp(catalog: &Catalog, identity: &IdentityRoom) {
+    if let Err(error) = catalog.flush_pull_stamps().await {
+        tracing::warn!(%error, "the times of pulls were not written");
+    }
+    if let Err(error) = identity.flush_last_used().await {
+        tracing::warn!(%error, "the times of key uses were not written");
+    }
+}

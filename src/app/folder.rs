@@ -1,0 +1,53 @@
+//! The data folder: everything of an installation that has no other place, readable for its owner only.
+//!
+//! ```text
+//! <data-dir>/
+//! ├── catalog.db*      the database, when it is SQLite
+//! ├── blobs/           the blob store, when it is a disk
+//! ├── keys             the sealing keys
+//! ├── audit/           the audit trail
+//! ├── endpoint         the last AWS_ENDPOINT_URL, for commands beside the running server
+//! └── longshore.toml   the configuration, when the operator has put it there
+//! ```
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use crate::config::Config;
+use crate::store::db::Location;
+
+/// Creates the data folder and the parents of the key file and the database file.
+///
+/// # Errors
+/// [`Error::Folder`]
+pub fn prepare(config: &Config) -> Result<(), Error> {
+    let mut folders = vec![config.data_dir.clone(), config.audit.folder.clone()];
+    folders.extend(config.key_file.parent().map(Path::to_owned));
+    if let Location::Sqlite(path) = &config.database {
+        folders.extend(path.parent().map(Path::to_owned));
+    }
+    // A bare file name has the empty path as its parent: the working directory.
+    for path in folders.into_iter().filter(|path| !path.as_os_str().is_empty()) {
+        create(&path).map_err(|source| Error::Folder { path, source })?;
+    }
+    if let Location::Sqlite(path) = &config.database {
+        // SQLite would make it readable for everybody, and gives its other files the mode of this one.
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        file.map_err(|source| Error::Folder { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Only what is created here gets the mode: the rights of an existing folder are its owner's choice.
+fn create(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// The file that says where the server was last reached.
+#[must_use]
+pub fn endpoint_note(config: &Config) -> PathBuf {
+    config.data_dir.join("endpoint")
+}
