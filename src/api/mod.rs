@@ -14,7 +14,7 @@ pub mod request_body;
 pub mod sentence;
 pub mod sts;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use policy::{AccountId, Region};
 
@@ -41,11 +41,26 @@ pub struct Incoming {
     pub registry: crate::access::Registry,
     /// `scheme://host[:port]` under which the client reached us, for absolute URLs in answers.
     pub base_url: String,
+    /// For the door to name the operation in.
+    pub operation: OperationName,
 }
 
-/// Which operation an answer belongs to, for log and metrics; doors put it into the answer's extensions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OperationName(pub &'static str);
+/// Where a door writes down which operation a request is, for log and metrics.
+#[derive(Debug, Clone, Default)]
+pub struct OperationName(Arc<OnceLock<&'static str>>);
+
+impl OperationName {
+    /// Names the operation; the first name counts.
+    pub fn set(&self, name: &'static str) {
+        self.0.get_or_init(|| name);
+    }
+
+    /// The name, or nothing for what is no operation.
+    #[must_use]
+    pub fn get(&self) -> &'static str {
+        self.0.get().copied().unwrap_or("")
+    }
+}
 
 /// The answer of a door.
 pub type Outgoing = http::Response<Body>;

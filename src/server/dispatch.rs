@@ -38,7 +38,9 @@ pub(super) async fn answer(
         caller.arn = tracing::field::Empty,
     );
     let body = RequestBody::new(wire, hall.settings.limits.stall_timeout);
-    let mut record = Record::begin(&hall.measures, face, &head, body.received(), span.clone());
+    let operation = OperationName::default();
+    let mut record =
+        Record::begin(&hall.measures, face, &head, body.received(), operation.clone(), span.clone());
     let origin = origin::origin(connection, &head.headers, &hall.settings.trusted_proxies);
     record.from(origin.address);
     let answered = async {
@@ -52,7 +54,8 @@ pub(super) async fn answer(
                 let scheme = if origin.is_secure { "https" } else { "http" };
                 let base_url = format!("{scheme}://{host}");
                 let request_id = request_id.clone();
-                door(hall, face, Incoming { head, body, origin, request_id, registry, base_url }).await
+                door(hall, face, Incoming { head, body, origin, request_id, registry, base_url, operation })
+                    .await
             }
             Face::Health => operations::health(),
             Face::Ready => operations::ready(&hall.readiness).await,
@@ -69,8 +72,7 @@ pub(super) async fn answer(
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().entry(REQUEST_ID).or_insert(value);
     }
-    let operation = response.extensions().get::<OperationName>().copied();
-    record.answered(response.status(), operation);
+    record.answered(response.status());
     response.map(|body| Observed::new(body, record))
 }
 
@@ -98,7 +100,7 @@ async fn door(hall: &Hall, face: Face, incoming: Incoming) -> Outgoing {
 
 /// IAM or STS: the form is read here, because it alone says which.
 async fn query(hall: &Hall, incoming: Incoming) -> Outgoing {
-    let Incoming { head, body, origin, request_id, registry, base_url } = incoming;
+    let Incoming { head, body, origin, request_id, registry, base_url, operation } = incoming;
     let received = body.received();
     let form = match read_form(body).await {
         Ok(form) => form,
@@ -106,10 +108,10 @@ async fn query(hall: &Hall, incoming: Incoming) -> Outgoing {
     };
     let service = service(&head, &form);
     let body = RequestBody::buffered(form, received);
-    let incoming = Incoming { head, body, origin, request_id, registry, base_url };
+    let incoming = Incoming { head, body, origin, request_id, registry, base_url, operation };
     match service {
-        QueryService::Iam => failure::not_built("IAM", &incoming.request_id),
-        QueryService::Sts => failure::not_built("STS", &incoming.request_id),
+        QueryService::Iam => Box::pin(api::iam::handle(&hall.services, incoming)).await,
+        QueryService::Sts => Box::pin(api::sts::handle(&hall.services, incoming)).await,
     }
 }
 

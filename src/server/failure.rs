@@ -38,13 +38,6 @@ pub(super) fn not_found() -> Outgoing {
     answer(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n")
 }
 
-/// A door that is not there yet.
-pub(super) fn not_built(service: &str, request_id: &str) -> Outgoing {
-    let message = format!("This server has no {service} yet.");
-    let body = aws::xml::error(Service::Iam, true, "InvalidAction", &message, request_id);
-    answer(StatusCode::BAD_REQUEST, "text/xml", body)
-}
-
 /// The door panicked: the server's fault, without details for the client.
 pub(super) fn broken(face: Face, request_id: &str) -> Outgoing {
     let status = StatusCode::INTERNAL_SERVER_ERROR;

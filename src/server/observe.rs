@@ -32,7 +32,7 @@ pub(super) struct Record {
     measures: Measures,
     span: tracing::Span,
     face: Face,
-    operation: Option<OperationName>,
+    operation: OperationName,
     method: http::Method,
     path: String,
     client: Option<IpAddr>,
@@ -50,13 +50,14 @@ impl Record {
         face: Face,
         head: &Parts,
         received: Received,
+        operation: OperationName,
         span: tracing::Span,
     ) -> Self {
         Self {
             measures: measures.clone(),
             span,
             face,
-            operation: None,
+            operation,
             method: head.method.clone(),
             path: head.uri.path().chars().take(MAX_PATH_CHARACTERS).collect(),
             client: None,
@@ -73,16 +74,15 @@ impl Record {
         self.client = Some(client);
     }
 
-    pub(super) fn answered(&mut self, status: StatusCode, operation: Option<OperationName>) {
+    pub(super) fn answered(&mut self, status: StatusCode) {
         self.status = Some(status);
-        self.operation = operation;
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
         let duration = self.began.elapsed();
-        let operation = self.operation.map_or("", |operation| operation.0);
+        let operation = self.operation.get();
         let received = self.received.load(Ordering::Relaxed);
         let status = self.status.map_or(0, |status| status.as_u16());
         self.measures.request(&Request {

@@ -58,8 +58,9 @@ pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
 }
 
 async fn serve(services: &Services, incoming: Incoming) -> Result<Vec<u8>, Error> {
-    let Incoming { head, body, origin, request_id, registry, .. } = incoming;
+    let Incoming { head, body, origin, request_id, registry, operation: label, .. } = incoming;
     let name = target(&head.headers)?;
+    label.set(name);
     if !is_signed(&head) {
         // Nobody is let in without a signature, so its body need not be read.
         return Err(Error::unsigned());

@@ -39,7 +39,7 @@ pub struct Received {
 /// [`Error::TooLarge`], [`Error::Malformed`] and [`Error::Interrupted`] of the body; [`Error::Signature`];
 /// [`Error::UnknownOperation`], told only to those who are known.
 pub async fn receive(services: &Services, incoming: Incoming, service: Service) -> Result<Received, Error> {
-    let Incoming { head, body, origin, request_id, registry, .. } = incoming;
+    let Incoming { head, body, origin, request_id, registry, operation: name, .. } = incoming;
     let body = read(body).await?;
     let form = (!body.is_empty()).then_some(body.as_ref());
     let parameters = Parameters::parse(head.uri.query(), form)?;
@@ -58,6 +58,7 @@ pub async fn receive(services: &Services, incoming: Incoming, service: Service) 
     let Some(operation) = known else {
         return Err(Error::UnknownOperation { name: clip(action), version: clip(version) });
     };
+    name.set(operation.name);
     Ok(Received { caller, parameters, operation: operation.name })
 }
 

@@ -47,6 +47,9 @@ pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
 async fn serve(services: &Services, incoming: Incoming) -> Result<Outgoing, Error> {
     let uri = &incoming.head.uri;
     let operation = Operation::parse(&incoming.head.method, uri.path(), uri.query());
+    if let Ok(operation) = &operation {
+        incoming.operation.set(operation.name());
+    }
     let arrival = Arrival {
         origin: incoming.origin.clone(),
         region: incoming.registry.region.clone(),

@@ -100,6 +100,29 @@ pub enum Malformed {
 pub const MAX_PAGE: u64 = 1000;
 
 impl Operation {
+    /// The name of the operation, for log and metrics.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Base => "Base",
+            Self::Catalog(_) => "Catalog",
+            Self::ListTags(..) => "ListTags",
+            Self::GetManifest(..) => "GetManifest",
+            Self::PutManifest(..) => "PutManifest",
+            Self::DeleteManifest(..) => "DeleteManifest",
+            Self::GetBlob(..) => "GetBlob",
+            Self::HeadBlob(..) => "HeadBlob",
+            Self::StartUpload(_) => "StartUpload",
+            Self::MountBlob { .. } => "MountBlob",
+            Self::UploadWhole(..) => "UploadWhole",
+            Self::UploadStatus(..) => "UploadStatus",
+            Self::AppendUpload(..) => "AppendUpload",
+            Self::CompleteUpload(..) => "CompleteUpload",
+            Self::AbortUpload(..) => "AbortUpload",
+            Self::ListReferrers { .. } => "ListReferrers",
+        }
+    }
+
     /// Finds the operation of a request.
     ///
     /// # Errors
