@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use aws::Service;
 
-/// Remarks by service and operation, in `notes.toml` beside this file.
+/// Remarks by service and operation.
 type Notes = BTreeMap<String, BTreeMap<String, String>>;
 
 const PREFACE: &str = "# Compatibility\n\n\
@@ -16,7 +16,9 @@ const PREFACE: &str = "# Compatibility\n\n\
 
 #[test]
 fn the_page_is_current() {
-    let notes: Notes = toml::from_str(include_str!("notes.toml")).unwrap();
+    let mut notes: Notes = toml::from_str(include_str!("notes.toml")).unwrap();
+    let ecr = longshore::api::ecr::NOTES.iter();
+    notes.insert("ecr".to_owned(), ecr.map(|(name, note)| ((*name).to_owned(), (*note).to_owned())).collect());
     let mut page = PREFACE.to_owned();
     for (service, title, built) in [
         (Service::Ecr, "Amazon ECR", longshore::api::ecr::BUILT),

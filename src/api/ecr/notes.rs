@@ -6,11 +6,24 @@
 /// Operation and what is different, sorted by operation.
 pub const NOTES: &[(&str, &str)] = &[
     (
+        "BatchGetImage",
+        "Manifests are never converted: acceptedMediaTypes does not change the digest that you get.",
+    ),
+    (
         "CreateRepository",
         "KMS encryption and scanOnPush=true are refused; AES256 is accepted and says nothing about the volume \
          that the bytes lie on.",
     ),
+    ("DescribeImages", "There are no scan findings, and every image is ACTIVE: the archive class is not built."),
     ("DescribeRegistry", "There are never replication rules: PutReplicationConfiguration is not built."),
+    (
+        "GetAuthorizationToken",
+        "The password is good for 12 hours or until its session ends, and dies with the key, user or role.",
+    ),
+    (
+        "GetDownloadUrlForLayer",
+        "A signed URL of this server, good for at most 15 minutes, that works with plain curl.",
+    ),
     ("GetLifecyclePolicy", "lastEvaluatedAt stays at the epoch: policies are not evaluated yet."),
     ("PutImageScanningConfiguration", "scanOnPush=true is refused: images are not scanned."),
     (
