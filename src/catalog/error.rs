@@ -2,6 +2,9 @@
 //!
 //! Exhaustive on purpose: a new variant breaks every door until it is mapped.
 
+#[cfg(test)]
+pub(crate) mod samples;
+
 use oci::{Digest, RepositoryName, Tag};
 use policy::AccountId;
 

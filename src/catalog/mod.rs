@@ -25,6 +25,8 @@ pub mod upload;
 
 pub use access_facts::AccessFacts;
 pub use collector::Collected;
+#[cfg(test)]
+pub(crate) use error::samples as error_samples;
 pub use error::{Error, Place};
 pub use listing::Names;
 pub use referrer::{MAX_ARTIFACT_TYPES, Referrers};

@@ -21,9 +21,27 @@ const BATCH: usize = 500;
 #[derive(Debug, Default)]
 pub(super) struct PullStamps(Mutex<HashMap<(Repository, String), i64>>);
 
+type Stamp = ((Repository, String), i64);
+
 impl PullStamps {
-    fn take(&self) -> Vec<((Repository, String), i64)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    /// All stamps, in an order that is the same on every node: two that write the same rows cannot wait for
+    /// each other.
+    fn take(&self) -> Vec<Stamp> {
+        let mut stamps: Vec<Stamp> =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        stamps.sort_by_cached_key(|((repository, digest), _)| (repository.arn(), digest.clone()));
+        stamps
+    }
+
+    /// Puts back what could not be written; a later pull noted meanwhile stays.
+    fn put_back(&self, stamps: &[Stamp]) {
+        let mut pending = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (key, at) in stamps {
+            if pending.len() >= MAX_PENDING {
+                break;
+            }
+            pending.entry(key.clone()).or_insert(*at);
+        }
     }
 }
 
@@ -40,11 +58,11 @@ impl Catalog {
     /// Writes the pulls noted since the last call; returns how many.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the database fails: the stamps of the failed batch are lost.
+    /// [`Error::Internal`] when the database fails: what is not written stays noted.
     pub async fn flush_pull_stamps(&self) -> Result<usize, Error> {
         let pending = self.pull_stamps.take();
-        for batch in pending.chunks(BATCH) {
-            transaction!(self.database, open => {
+        for (number, batch) in pending.chunks(BATCH).enumerate() {
+            let written = transaction!(self.database, open => {
                 for ((repository, digest), at) in batch {
                     let registry = &repository.registry;
                     open.execute(
@@ -62,7 +80,11 @@ impl Catalog {
                     .await?;
                 }
                 Ok::<_, Error>(())
-            })?;
+            });
+            if let Err(error) = written {
+                self.pull_stamps.put_back(pending.get(number * BATCH..).unwrap_or_default());
+                return Err(error);
+            }
         }
         Ok(pending.len())
     }

@@ -260,3 +260,6 @@ fn plain(status: StatusCode, text: &'static str) -> Outgoing {
     response.headers_mut().insert(CONTENT_TYPE, plain);
     response
 }
+
+#[cfg(test)]
+mod tests;

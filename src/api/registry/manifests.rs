@@ -2,10 +2,11 @@
 
 use http::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION};
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
 use oci::{MAX_MANIFEST_BYTES, Manifest, ManifestError, Reference, RepositoryName};
 
-use super::Error;
+use super::{Error, drain_body};
 use crate::access::{Grant, action};
 use crate::api::{Body, Incoming, Outgoing, Services};
 use crate::catalog;
@@ -104,13 +105,25 @@ pub(super) async fn delete(
     Ok(response)
 }
 
-/// Reads a body of at most 4 MiB; a larger one is refused before it is held.
+/// Reads a body of at most 4 MiB; a larger one is refused before it is held, and read to its end beside the
+/// answer, as every refused body is.
 async fn read(incoming: Incoming) -> Result<Vec<u8>, Error> {
-    match Limited::new(incoming.body, MAX_MANIFEST_BYTES).collect().await {
-        Ok(collected) => Ok(collected.to_bytes().to_vec()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Error::ManifestTooLarge),
-        Err(_) => Err(catalog::Error::BodyInterrupted.into()),
+    let mut body = incoming.body;
+    let mut bytes = Vec::new();
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > MAX_MANIFEST_BYTES {
+        drain_body(body);
+        return Err(Error::ManifestTooLarge);
     }
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::Manifest("The manifest ended early".to_owned()))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if bytes.len().saturating_add(data.len()) > MAX_MANIFEST_BYTES {
+            drain_body(body);
+            return Err(Error::ManifestTooLarge);
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes)
 }
 
 fn refuse(error: ManifestError) -> Error {

@@ -17,7 +17,7 @@ pub use error::Error;
 pub use operation::{MAX_PAGE, Malformed, Operation, Page, Refusal};
 
 use crate::access::{Arrival, Grant};
-use crate::api::{Body, Incoming, Outgoing, Services};
+use crate::api::{Body, Incoming, Outgoing, RequestBody, Services};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
@@ -129,19 +129,22 @@ fn base() -> Outgoing {
 const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
 const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(10);
 
+/// Reads the body of a refused request beside the answer, when it has one.
+fn drain(incoming: Incoming) {
+    let has_body = incoming.head.headers.contains_key(TRANSFER_ENCODING)
+        || incoming.head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
+    if has_body {
+        drain_body(incoming.body);
+    }
+}
+
 /// Reads the rest of a refused request's body beside the answer.
 ///
 /// Without it the connection is reset while docker still writes, and docker prints "broken pipe" instead of
 /// the sentence.
-fn drain(incoming: Incoming) {
+fn drain_body(mut body: RequestBody) {
     use http_body_util::BodyExt as _;
-    let has_body = incoming.head.headers.contains_key(TRANSFER_ENCODING)
-        || incoming.head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-    if !has_body {
-        return;
-    }
     tokio::spawn(async move {
-        let mut body = incoming.body;
         let mut left = DRAIN_BYTES;
         let read = async {
             while let Some(Ok(frame)) = body.frame().await {

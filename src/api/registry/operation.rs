@@ -15,7 +15,7 @@ pub enum Operation {
     ListTags(RepositoryName, Page),
     /// `GET` or `HEAD /v2/<name>/manifests/<reference>`
     GetManifest(RepositoryName, Reference),
-    /// `PUT /v2/<name>/manifests/<reference>`, with the `tag` parameters of a push by digest
+    /// `PUT /v2/<name>/manifests/<reference>`
     PutManifest(RepositoryName, Reference),
     /// `DELETE /v2/<name>/manifests/<reference>`
     DeleteManifest(RepositoryName, Reference),
@@ -64,8 +64,6 @@ pub struct Page {
     pub limit: Option<u64>,
     /// `last`: entries after this one.
     pub last: Option<String>,
-    /// `next`: the sealed position of a `Link` header.
-    pub next: Option<String>,
 }
 
 /// A request that is no operation.
@@ -233,8 +231,8 @@ impl Query {
                 Some(number)
             }
         };
-        let own = |name| self.first(name).filter(|text: &&str| !text.is_empty()).map(str::to_owned);
-        Ok(Page { limit, last: own("last"), next: own("next") })
+        let last = self.first("last").filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(Page { limit, last })
     }
 }
 

@@ -1,67 +1,9 @@
 //! The whole table of errors as clients see it. A change here is a change for every script that matches on it.
 
-use oci::{Digest, RepositoryName};
-use policy::AccountId;
-
 use super::Error;
 use crate::access::{AccessError, NotGranted, SignatureError};
-use crate::catalog::{self, Place};
+use crate::catalog::{self, error_samples};
 use crate::identity;
-
-fn place() -> Place {
-    Place {
-        account: AccountId::parse("012345678901").unwrap(),
-        name: RepositoryName::parse("team/app").unwrap(),
-    }
-}
-
-fn digest() -> Digest {
-    Digest::sha256_of(b"")
-}
-
-fn catalog_errors() -> Vec<catalog::Error> {
-    use catalog::Error as E;
-    let tag = || "v1".parse().unwrap();
-    let digests = || vec!["sha256:a".to_owned(), "sha256:b".to_owned()];
-    let upload = || "u-1".to_owned();
-    vec![
-        E::RepositoryNotFound(place()),
-        E::RepositoryAlreadyExists(place()),
-        E::RepositoryNotEmpty(place()),
-        E::RepositoryPolicyNotFound(place()),
-        E::LifecyclePolicyNotFound(place()),
-        E::ImageNotFound { place: place(), digest: None, tag: Some("v1".to_owned()) },
-        E::ImageNotFound { place: place(), digest: Some("sha256:a".to_owned()), tag: None },
-        E::ImageAlreadyExists { place: place(), digest: digest(), tag: None },
-        E::ImageAlreadyExists { place: place(), digest: digest(), tag: Some(tag()) },
-        E::ImageTagAlreadyExists { place: place(), tag: tag() },
-        E::ImageDigestDoesNotMatch { place: place(), digest: "sha256:a".to_owned() },
-        E::LayersNotFound { place: place(), digests: digests() },
-        E::ReferencedImagesNotFound { place: place(), digests: digests() },
-        E::ImageReferenced { place: place(), digests: digests() },
-        E::LayerInaccessible { place: place(), digest: digest() },
-        E::LayerAlreadyExists { place: place(), digest: digest() },
-        E::InvalidLayer { place: place() },
-        E::InvalidLayerPart { place: place(), upload: upload(), first: 7, expected: 5 },
-        E::InvalidLayerPartLength { place: place(), upload: upload(), received: 1, declared: 2, expected: 0 },
-        E::LayerPartTooSmall { place: place() },
-        E::EmptyUpload { place: place(), upload: upload() },
-        E::UploadNotFound { place: place(), upload: upload() },
-        E::LayerTooLarge { place: place(), limit_bytes: 52_000 << 20 },
-        E::BodyInterrupted,
-        E::LimitExceeded { limit: "tags per image", maximum: 1000 },
-        E::TooManyTags,
-        E::InvalidTagParameter { reason: "the reason".to_owned() },
-        E::InvalidParameter { parameter: "PolicyText", constraint: "Principal not found".to_owned() },
-        E::InvalidParameterMessage("a fixed message".to_owned()),
-        E::NotSupported { what: "Scanning".to_owned() },
-        E::InvalidCursor,
-        E::Damaged(digest()),
-        E::StorageFull,
-        E::Busy,
-        E::Internal(anyhow::anyhow!("a secret cause")),
-    ]
-}
 
 /// Every error once, so that the snapshot is the table.
 fn every_error() -> Vec<Error> {
@@ -93,7 +35,7 @@ fn every_error() -> Vec<Error> {
         Error::NotGranted(NotGranted { action: "ecr:PutImage" }),
         Error::Identity(secret()),
     ];
-    errors.extend(catalog_errors().into_iter().map(Error::Catalog));
+    errors.extend(error_samples::all().into_iter().map(Error::Catalog));
     errors
 }
 
@@ -114,7 +56,7 @@ fn the_table_of_errors() {
 
 #[test]
 fn every_exception_is_one_that_the_sdks_know() {
-    for error in catalog_errors() {
+    for error in error_samples::all() {
         let kind = Error::Catalog(error).wire().kind;
         let is_common = ["ThrottlingException", "SerializationException"].contains(&kind);
         assert!(is_common || aws::ecr::ERRORS.iter().any(|known| known.code == kind), "{kind}");
