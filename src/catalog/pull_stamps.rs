@@ -27,8 +27,7 @@ impl PullStamps {
     /// All stamps, in an order that is the same on every node: two that write the same rows cannot wait for
     /// each other.
     fn take(&self) -> Vec<Stamp> {
-        let mut stamps: Vec<Stamp> =
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
+        let mut stamps: Vec<Stamp> = self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
         stamps.sort_by_cached_key(|((repository, digest), _)| (repository.arn(), digest.clone()));
         stamps
     }

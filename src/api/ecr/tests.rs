@@ -1,6 +1,7 @@
 //! The door as signed requests see it, on every engine: real guard, real rooms, no sockets.
 
 mod door;
+mod images;
 mod policies;
 mod registry;
 mod repositories;
