@@ -35,7 +35,7 @@ pub(super) async fn put_image(
 }
 
 /// `acceptedMediaTypes` has no effect: the stored manifest is given, under its own type, as
-/// docs/decisions/0002-no-manifest-conversion.md says.
+/// docs/decisions/0004-no-manifest-conversion.md says.
 pub(super) async fn batch_get_image(
     services: &Services,
     grant: &Grant,

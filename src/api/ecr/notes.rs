@@ -6,8 +6,13 @@
 /// Operation and what is different, sorted by operation.
 pub const NOTES: &[(&str, &str)] = &[
     (
+        "BatchDeleteImage",
+        "Referrers of a deleted image stay until they are deleted themselves; ECR removes them within a day.",
+    ),
+    (
         "BatchGetImage",
-        "Manifests are never converted: acceptedMediaTypes does not change the digest that you get.",
+        "Manifests are never converted: acceptedMediaTypes does not change the digest that you get. An answer \
+         holds at most 16 MiB of manifests; more is LimitExceededException.",
     ),
     (
         "CreateRepository",
