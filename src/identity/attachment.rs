@@ -182,10 +182,14 @@ impl IdentityRoom {
 
 /// Refuses the deletion of an entity that has policies.
 pub(super) async fn refuse_policies(open: &mut Transaction, id: &str) -> Result<(), Error> {
-    if user::exists(open, "SELECT 1 FROM iam_attachment WHERE entity_id = $1 LIMIT 1", id).await? {
+    if user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_attachment WHERE entity_id = $1 LIMIT 1", id)
+        .await?
+    {
         return Err(Error::DeleteConflict(Blocker::AttachedPolicies));
     }
-    if user::exists(open, "SELECT 1 FROM iam_inline_policy WHERE entity_id = $1 LIMIT 1", id).await? {
+    if user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_inline_policy WHERE entity_id = $1 LIMIT 1", id)
+        .await?
+    {
         return Err(Error::DeleteConflict(Blocker::InlinePolicies));
     }
     Ok(())

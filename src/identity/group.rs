@@ -147,7 +147,7 @@ impl IdentityRoom {
     pub async fn delete_group(&self, allowed: &Allowed<action::DeleteGroup>) -> Result<(), Error> {
         transaction!(self.database, open => {
             let group = entity::authorised(open, Kind::Group, allowed.resource()).await?;
-            let members = user::exists(open, "SELECT 1 FROM iam_membership WHERE group_id = $1 LIMIT 1", &group.id);
+            let members = user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_membership WHERE group_id = $1 LIMIT 1", &group.id);
             if members.await? {
                 return Err(Error::DeleteConflict(Blocker::Memberships));
             }

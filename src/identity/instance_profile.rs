@@ -174,7 +174,7 @@ impl IdentityRoom {
             let profile = entity::authorised(open, Kind::InstanceProfile, allowed.resource()).await?;
             let roles = user::exists(
                 open,
-                "SELECT 1 FROM iam_instance_profile_role WHERE profile_id = $1 LIMIT 1",
+                "SELECT CAST(1 AS BIGINT) FROM iam_instance_profile_role WHERE profile_id = $1 LIMIT 1",
                 &profile.id,
             );
             if roles.await? {

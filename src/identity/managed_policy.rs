@@ -234,11 +234,11 @@ impl IdentityRoom {
         let arn = &allowed.resource().arn;
         transaction!(self.database, open => {
             let policy = entity::authorised(open, Kind::Policy, allowed.resource()).await?;
-            let attached = user::exists(open, "SELECT 1 FROM iam_attachment WHERE policy_arn = $1 LIMIT 1", arn);
+            let attached = user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_attachment WHERE policy_arn = $1 LIMIT 1", arn);
             if attached.await? {
                 return Err(Error::DeleteConflict(Blocker::PolicyInUse));
             }
-            let bounds = user::exists(open, "SELECT 1 FROM iam_entity WHERE boundary_arn = $1 LIMIT 1", arn);
+            let bounds = user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_entity WHERE boundary_arn = $1 LIMIT 1", arn);
             if bounds.await? {
                 return Err(Error::DeleteConflict(Blocker::PolicyInUse));
             }

@@ -213,7 +213,7 @@ impl IdentityRoom {
         transaction!(self.database, open => {
             let role = entity::authorised(open, Kind::Role, allowed.resource()).await?;
             let profiles =
-                user::exists(open, "SELECT 1 FROM iam_instance_profile_role WHERE role_id = $1 LIMIT 1", &role.id);
+                user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_instance_profile_role WHERE role_id = $1 LIMIT 1", &role.id);
             if profiles.await? {
                 return Err(Error::DeleteConflict(Blocker::InstanceProfile));
             }

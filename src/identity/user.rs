@@ -103,11 +103,11 @@ impl IdentityRoom {
         transaction!(self.database, open => {
             let user = entity::authorised(open, Kind::User, allowed.resource()).await?;
             attachment::refuse_policies(open, &user.id).await?;
-            let groups = exists(open, "SELECT 1 FROM iam_membership WHERE user_id = $1 LIMIT 1", &user.id);
+            let groups = exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_membership WHERE user_id = $1 LIMIT 1", &user.id);
             if groups.await? {
                 return Err(Error::DeleteConflict(Blocker::Memberships));
             }
-            let keys = exists(open, "SELECT 1 FROM iam_access_key WHERE owner_id = $1 LIMIT 1", &user.id);
+            let keys = exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_access_key WHERE owner_id = $1 LIMIT 1", &user.id);
             if keys.await? {
                 return Err(Error::DeleteConflict(Blocker::AccessKeys));
             }

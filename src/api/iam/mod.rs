@@ -31,17 +31,22 @@ use crate::identity::Rename;
 pub use dispatch::BUILT;
 
 pub use crate::api::query::Error;
-use crate::api::query::{self, Received};
+use crate::api::query::{self, Received, Request};
 use crate::api::{Incoming, Outgoing, Services};
 
 /// Answers one request of the IAM API.
 pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
     let request_id = incoming.request_id.clone();
-    query::answer(Service::Iam, &request_id, serve(services, incoming).await)
+    let result = match query::read(incoming).await {
+        Ok(request) => perform(services, request).await,
+        Err(error) => Err(error),
+    };
+    query::answer(Service::Iam, &request_id, result)
 }
 
-async fn serve(services: &Services, incoming: Incoming) -> Result<Vec<u8>, Error> {
-    let Received { caller, parameters, operation } = query::receive(services, incoming, Service::Iam).await?;
+/// All steps that follow when the body is there: signature, shape, guard, room.
+async fn perform(services: &Services, request: Request) -> Result<Vec<u8>, Error> {
+    let Received { caller, parameters, operation } = query::receive(services, request, Service::Iam).await?;
     // Without a second factor such a session may not call IAM at all (iam.md §6.1); the code is (unverified).
     if caller.credential.session.as_ref().is_some_and(|session| session.is_session_token) {
         return Err(Error::session_token_refused());
@@ -60,3 +65,6 @@ async fn rename<A: Rename>(services: &Services, grant: &Grant) -> Result<(), Err
     };
     Ok(services.identity.rename(source, target).await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,12 @@ fn failure() -> Wire {
 }
 
 impl Error {
+    /// There is no signature at all.
+    #[must_use]
+    pub fn unsigned() -> Self {
+        Self::Signature(SignatureError::Refused(AuthError::MissingAuthenticationToken))
+    }
+
     /// The refusal of a GetSessionToken session where only long-term keys and roles may go.
     #[must_use]
     pub fn session_token_refused() -> Self {

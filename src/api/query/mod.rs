@@ -4,6 +4,8 @@
 //! rooms, is each door's own. Example: `Action=CreateUser&Version=2010-05-08&UserName=alice`.
 
 mod error;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::sync::Arc;
 
@@ -17,10 +19,23 @@ use http_body_util::BodyExt as _;
 pub use error::{Error, Wire};
 
 use crate::access::{Arrival, Caller};
-use crate::api::{Body, Incoming, Outgoing, RequestBody, Services};
+use crate::api::{Body, Incoming, OperationName, Outgoing, RequestBody, Services};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("text/xml");
+
+/// A request whose body has been read.
+#[derive(Debug)]
+pub struct Request {
+    /// Method, target, headers.
+    pub head: http::request::Parts,
+    /// The form.
+    pub body: Bytes,
+    /// Where it came from and what it is for.
+    pub arrival: Arrival,
+    /// Where the operation's name goes, for log and metrics.
+    pub label: OperationName,
+}
 
 /// A request whose caller is known.
 #[derive(Debug)]
@@ -33,17 +48,29 @@ pub struct Received {
     pub operation: &'static str,
 }
 
-/// Reads and authenticates a request to `service`.
+/// Reads a request.
 ///
 /// # Errors
-/// [`Error::TooLarge`], [`Error::Malformed`] and [`Error::Interrupted`] of the body; [`Error::Signature`];
-/// [`Error::UnknownOperation`], told only to those who are known.
-pub async fn receive(services: &Services, incoming: Incoming, service: Service) -> Result<Received, Error> {
-    let Incoming { head, body, origin, request_id, registry, operation: name, .. } = incoming;
-    let body = read(body).await?;
+/// [`Error::TooLarge`] as soon as it is known, [`Error::Interrupted`]; [`Error::Signature`] when there is no
+/// signature at all: nobody is let in without one, so that body need not be read.
+pub async fn read(incoming: Incoming) -> Result<Request, Error> {
+    let Incoming { head, body, origin, request_id, registry, operation: label, .. } = incoming;
+    if !is_signed(&head) {
+        return Err(Error::unsigned());
+    }
+    let body = read_body(body).await?;
+    Ok(Request { head, body, arrival: Arrival { origin, region: registry.region, request_id }, label })
+}
+
+/// Authenticates a request to `service` and finds its operation.
+///
+/// # Errors
+/// [`Error::Malformed`] parameters; [`Error::Signature`]; [`Error::UnknownOperation`], told only to those who
+/// are known.
+pub async fn receive(services: &Services, request: Request, service: Service) -> Result<Received, Error> {
+    let Request { head, body, arrival, label } = request;
     let form = (!body.is_empty()).then_some(body.as_ref());
     let parameters = Parameters::parse(head.uri.query(), form)?;
-    let arrival = Arrival { origin, region: registry.region, request_id };
     let caller = services.guard.signed(&head, &body, service.signing_name(), arrival).await?;
     tracing::Span::current().record("caller.arn", caller.principal.arn());
     services.identity.note_use(
@@ -58,8 +85,14 @@ pub async fn receive(services: &Services, incoming: Incoming, service: Service) 
     let Some(operation) = known else {
         return Err(Error::UnknownOperation { name: clip(action), version: clip(version) });
     };
-    name.set(operation.name);
+    label.set(operation.name);
     Ok(Received { caller, parameters, operation: operation.name })
+}
+
+/// Whether the request carries anything that could be a signature.
+fn is_signed(head: &http::request::Parts) -> bool {
+    head.headers.contains_key(http::header::AUTHORIZATION)
+        || head.uri.query().is_some_and(|query| query.contains("X-Amz-"))
 }
 
 /// The answer to a request: `Ok` holds the XML of a success.
@@ -84,7 +117,7 @@ pub fn answer(service: Service, request_id: &str, result: Result<Vec<u8>, Error>
 }
 
 /// The whole body, at most as long as parameters may be.
-async fn read(mut body: RequestBody) -> Result<Bytes, Error> {
+async fn read_body(mut body: RequestBody) -> Result<Bytes, Error> {
     let mut bytes = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::Interrupted)?;

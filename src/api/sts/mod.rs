@@ -15,7 +15,7 @@ use aws::Service;
 pub use dispatch::BUILT;
 
 pub use crate::api::query::Error;
-use crate::api::query::{self, Received};
+use crate::api::query::{self, Received, Request};
 use crate::api::{Incoming, Outgoing, Services};
 use crate::identity::Error as Refusal;
 
@@ -25,11 +25,16 @@ const WITH_SESSION_TOKEN: [&str; 2] = ["AssumeRole", "GetCallerIdentity"];
 /// Answers one request of the STS API.
 pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
     let request_id = incoming.request_id.clone();
-    query::answer(Service::Sts, &request_id, serve(services, incoming).await)
+    let result = match query::read(incoming).await {
+        Ok(request) => perform(services, request).await,
+        Err(error) => Err(error),
+    };
+    query::answer(Service::Sts, &request_id, result)
 }
 
-async fn serve(services: &Services, incoming: Incoming) -> Result<Vec<u8>, Error> {
-    let Received { caller, parameters, operation } = query::receive(services, incoming, Service::Sts).await?;
+/// All steps that follow when the body is there: signature, shape, guard, room.
+async fn perform(services: &Services, request: Request) -> Result<Vec<u8>, Error> {
+    let Received { caller, parameters, operation } = query::receive(services, request, Service::Sts).await?;
     let session = caller.credential.session.as_ref();
     if session.is_some_and(|session| session.is_session_token) && !WITH_SESSION_TOKEN.contains(&operation) {
         return Err(Refusal::SessionCredentials(operation).into());
@@ -39,3 +44,6 @@ async fn serve(services: &Services, incoming: Incoming) -> Result<Vec<u8>, Error
     let grant = services.guard.authorize(&caller, checks).await?;
     dispatch::dispatch(services, &grant, operation).await
 }
+
+#[cfg(test)]
+mod tests;
