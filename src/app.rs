@@ -34,7 +34,7 @@ use crate::store::db::{self, Database};
 use crate::store::seal::{SealError, Sealer};
 
 pub use first_start::RootKeyState;
-pub use folder::{endpoint_note, prepare as prepare_folder};
+pub use folder::{note_endpoint, noted_endpoint};
 
 use background::Background;
 

@@ -11,7 +11,7 @@
 //! ```
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -46,8 +46,21 @@ fn create(path: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// The file that says where the server was last reached.
+/// Remembers where the server is reached.
+///
+/// # Errors
+/// What the file system reports; without the note commands only guess worse.
+pub fn note_endpoint(config: &Config, endpoint: &str) -> io::Result<()> {
+    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+    options.open(note(config))?.write_all(endpoint.as_bytes())
+}
+
+/// Where the server was last reached, if it ever was.
 #[must_use]
-pub fn endpoint_note(config: &Config) -> PathBuf {
+pub fn noted_endpoint(config: &Config) -> Option<String> {
+    std::fs::read_to_string(note(config)).ok()
+}
+
+fn note(config: &Config) -> PathBuf {
     config.data_dir.join("endpoint")
 }

@@ -102,7 +102,7 @@ async fn delete(
 }
 
 fn print(config: &Config, key: &NewAccessKey) {
-    let endpoint = std::fs::read_to_string(app::endpoint_note(config)).unwrap_or_else(|_| {
+    let endpoint = app::noted_endpoint(config).unwrap_or_else(|| {
         let names = app::names(config, config.listen.port);
         names.endpoint(&Registry { account: config.account.clone(), region: config.region.clone() })
     });

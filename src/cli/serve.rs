@@ -39,7 +39,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let address = listener.local_addr().context("the listener has no address")?;
     let app = App::open(config, Environment::system(), address).await?;
     let endpoint = app.endpoint();
-    note_endpoint(config, &endpoint);
+    if let Err(error) = app::note_endpoint(config, &endpoint) {
+        tracing::debug!(%error, "the endpoint was not noted");
+    }
     introduce(config, &app, &endpoint);
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     out::data(&format!("ready {scheme}://{address}"));
@@ -78,13 +80,6 @@ fn introduce(config: &Config, app: &App, endpoint: &str) {
             let folder = config.data_dir.display();
             out::talk(&format!("For a new root access key: longshore credentials root --data-dir {folder}"));
         }
-    }
-}
-
-/// Remembers the endpoint for `longshore credentials`; without the note it only guesses worse.
-fn note_endpoint(config: &Config, endpoint: &str) {
-    if let Err(error) = std::fs::write(app::endpoint_note(config), endpoint) {
-        tracing::debug!(%error, "the endpoint was not noted");
     }
 }
 

@@ -67,9 +67,7 @@ fn parse(path: &Path, text: &str) -> (AllGiven, Vec<Problem>) {
             Some(text) => {
                 given.insert(setting.key, Given { text, source });
             }
-            None => {
-                refuse(format!("a {} is not expected here, but {}", value.get_ref().type_str(), setting.form))
-            }
+            None => refuse(format!("is of type {}; expected {}", value.get_ref().type_str(), setting.form)),
         }
     }
     (given, problems)

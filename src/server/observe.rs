@@ -181,3 +181,45 @@ impl http_body::Body for Observed {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::{BodyExt as _, StreamBody};
+
+    fn observed(body: Body) -> Observed {
+        let measures = Measures::install().unwrap();
+        let (head, ()) = http::Request::get("/v2/").body(()).unwrap().into_parts();
+        let operation = OperationName::default();
+        let span = tracing::Span::none();
+        Observed::new(
+            body,
+            Record::begin(&measures, Face::Registry, &head, Received::default(), operation, span),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_source_that_panics_cuts_the_answer_and_not_the_server() {
+        let mut left = 1;
+        let stream = futures_util::stream::poll_fn(move |_| {
+            assert!(left > 0, "the source breaks");
+            left -= 1;
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"abc")))))
+        });
+        let mut body = observed(Body::stream(StreamBody::new(stream)));
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "abc");
+        assert!(body.frame().await.unwrap().is_err());
+        assert!(!body.record.is_complete);
+        assert_eq!(body.record.sent, 3);
+        assert!(body.record.measures.render().contains("longshore_panics_total"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_complete_with_its_last_byte() {
+        let mut body = observed(Body::full("abc"));
+        assert!(!body.record.is_complete);
+        body.frame().await.unwrap().unwrap();
+        assert!(body.record.is_complete);
+        assert!(observed(Body::empty()).record.is_complete);
+    }
+}

@@ -93,13 +93,13 @@ mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_reader_that_stops_ends_the_stream_and_a_slow_one_does_not() {
         let (ours, mut theirs) = tokio::io::duplex(8);
-        let mut stream = Impatient::new(ours, Duration::from_secs(10));
+        let mut stream = Impatient::new(ours, Duration::from_millis(500));
         let slow = tokio::spawn(async move {
             for _ in 0..8 {
-                tokio::time::sleep(Duration::from_secs(9)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 theirs.read_exact(&mut [0; 8]).await.unwrap();
             }
             theirs

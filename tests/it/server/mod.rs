@@ -1,0 +1,8 @@
+//! The hall: faces, limits, broken requests, metrics, TLS, the end.
+
+mod bodies;
+mod ending;
+mod faces;
+mod limits;
+mod operations;
+mod secure;
