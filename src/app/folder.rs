@@ -23,7 +23,7 @@ use crate::store::db::Location;
 ///
 /// # Errors
 /// [`Error::Folder`]
-pub fn prepare(config: &Config) -> Result<(), Error> {
+pub(super) fn prepare(config: &Config) -> Result<(), Error> {
     let mut folders = vec![config.data_dir.clone(), config.audit.folder.clone()];
     folders.extend(config.key_file.parent().map(Path::to_owned));
     if let Location::Sqlite(path) = &config.database {

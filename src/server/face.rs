@@ -160,8 +160,10 @@ mod tests {
 
     #[test]
     fn the_version_decides_and_then_the_signature() {
-        let sts =
-            ("authorization", "AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sts/aws4_request, Signature=0");
+        let sts = (
+            "authorization",
+            "AWS4-HMAC-SHA256 Credential=AKIA/20261123/us-east-1/sts/aws4_request, Signature=0",
+        );
         for (query, form, fields, expected) in [
             (None, "Action=ListUsers&Version=2010-05-08", vec![], QueryService::Iam),
             (None, "Version=2011-06-15&Action=GetCallerIdentity", vec![], QueryService::Sts),

@@ -9,6 +9,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::string_slice,
+    clippy::print_stderr,
     reason = "a test that cannot go on fails loudly, with the reason in its message"
 )]
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]

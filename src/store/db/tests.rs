@@ -4,7 +4,6 @@ use std::str::FromStr as _;
 
 use super::testing::databases;
 use super::{Database, Error, Location, Value};
-use crate::{params, transaction};
 
 async fn insert(database: &Database, account: &str) -> Result<(), Error> {
     transaction!(database, open => {
