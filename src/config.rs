@@ -169,6 +169,8 @@ pub struct Limits {
     pub headers: usize,
     /// Bytes of the request line and all header fields together; more are answered with 431.
     pub header_bytes: usize,
+    /// Bytes that the bodies of API calls may take in memory together.
+    pub buffered_bytes: u64,
     /// How long a request's header may take to arrive, and how long a connection may lie idle before it.
     pub header_timeout: Duration,
     /// The longest pause in a request's body, or in the taking of an answer.

@@ -164,6 +164,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         connections: reader.value("max-connections", form::number(1, 1_000_000), 1),
         headers: reader.value("max-headers", form::number(16, 1000), 16),
         header_bytes: reader.value("max-header-bytes", form::number(8192, 262_144), 8192),
+        buffered_bytes: reader.value("max-buffered-bytes", form::number(1 << 20, 1 << 40), 1 << 20),
         header_timeout: reader.value("header-timeout-seconds", form::seconds(1, 3600), Duration::ZERO),
         stall_timeout: reader.value("stall-timeout-seconds", form::seconds(1, 3600), Duration::ZERO),
     }

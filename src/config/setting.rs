@@ -168,6 +168,13 @@ pub const SETTINGS: &[Setting] = &[
         "Bytes of a request's line and header fields together, 8192 to 262144.",
     ),
     setting(
+        "max-buffered-bytes",
+        "BYTES",
+        Some("536870912"),
+        "Memory that the bodies of API calls may take together, 1048576 to 1099511627776; calls that find none \
+         left for ten seconds are answered with 503. Docker's uploads are streamed and do not count.",
+    ),
+    setting(
         "header-timeout-seconds",
         "SECONDS",
         Some("60"),

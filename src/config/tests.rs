@@ -85,9 +85,10 @@ fn every_setting_can_be_set_in_every_way() {
         "URL" => "file:/x",
         "SECONDS" => "61",
         "NUMBER" => "77",
-        "BYTES" => "65536",
+        "BYTES" => "2000000",
         _ => "aaaaaaaaaaaaaaaaaaaa",
     };
+    let good = |setting: &Setting| if setting.key == "max-header-bytes" { "65536" } else { good(setting) };
     let pairs = [
         ("tls-cert", "tls-key"),
         ("tls-key", "tls-cert"),

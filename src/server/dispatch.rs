@@ -91,9 +91,19 @@ async fn door(hall: &Hall, face: Face, incoming: Incoming) -> Outgoing {
     let services = &hall.services;
     match face {
         Face::Registry => Box::pin(api::registry::handle(services, incoming)).await,
-        Face::Ecr => Box::pin(api::ecr::handle(services, incoming)).await,
+        Face::Ecr => {
+            let Some(_share) = hall.budget.share(&incoming.body).await else {
+                return failure::busy(face, &incoming.request_id);
+            };
+            Box::pin(api::ecr::handle(services, incoming)).await
+        }
         Face::LayerUrl => Box::pin(api::layer_url::handle(services, incoming)).await,
-        Face::Query => query(hall, incoming).await,
+        Face::Query => {
+            let Some(_share) = hall.budget.share(&incoming.body).await else {
+                return failure::busy(face, &incoming.request_id);
+            };
+            query(hall, incoming).await
+        }
         Face::Health | Face::Ready | Face::Metrics | Face::Unknown => failure::not_found(),
     }
 }

@@ -41,22 +41,40 @@ pub(super) fn not_found() -> Outgoing {
 /// The door panicked: the server's fault, without details for the client.
 pub(super) fn broken(face: Face, request_id: &str) -> Outgoing {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
-    let message = "The server failed on this request.";
+    let codes = Codes { registry: "UNKNOWN", ecr: "ServerException", query: "InternalFailure" };
+    in_words_of(face, status, &codes, "The server failed on this request.", request_id)
+}
+
+/// Too much is asked for at once; the clients of AWS try again by themselves.
+pub(super) fn busy(face: Face, request_id: &str) -> Outgoing {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let codes = Codes { registry: "UNAVAILABLE", ecr: "ServiceUnavailable", query: "ServiceUnavailable" };
+    in_words_of(face, status, &codes, "The server has no memory left for this request.", request_id)
+}
+
+/// What one failure is called by each face.
+struct Codes {
+    registry: &'static str,
+    ecr: &'static str,
+    query: &'static str,
+}
+
+fn in_words_of(face: Face, status: StatusCode, codes: &Codes, message: &str, request_id: &str) -> Outgoing {
     match face {
         Face::Registry => {
-            let body = serde_json::json!({ "errors": [{ "code": "UNKNOWN", "message": message }] });
+            let body = serde_json::json!({ "errors": [{ "code": codes.registry, "message": message }] });
             answer(status, "application/json; charset=utf-8", body.to_string())
         }
         Face::Ecr => {
-            let body = aws::json::error_body("ServerException", message, &[]);
+            let body = aws::json::error_body(codes.ecr, message, &[]);
             answer(status, "application/x-amz-json-1.1", body)
         }
         Face::Query => {
-            let body = aws::xml::error(Service::Iam, false, "InternalFailure", message, request_id);
+            let body = aws::xml::error(Service::Iam, false, codes.query, message, request_id);
             answer(status, "text/xml", body)
         }
         Face::LayerUrl | Face::Health | Face::Ready | Face::Metrics | Face::Unknown => {
-            answer(status, "text/plain; charset=utf-8", "500 internal server error\n")
+            answer(status, "text/plain; charset=utf-8", format!("{message}\n"))
         }
     }
 }
@@ -71,4 +89,27 @@ pub(super) fn answer(
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    #[tokio::test]
+    async fn each_face_fails_in_its_own_words() {
+        for (face, media_type, contains) in [
+            (Face::Registry, "application/json; charset=utf-8", r#"{"errors":[{"code":"UNKNOWN","#),
+            (Face::Ecr, "application/x-amz-json-1.1", r#""__type":"ServerException""#),
+            (Face::Query, "text/xml", "<Type>Receiver</Type><Code>InternalFailure</Code>"),
+            (Face::LayerUrl, "text/plain; charset=utf-8", "The server failed"),
+        ] {
+            let response = broken(face, "the-id");
+            assert_eq!(response.status(), 500);
+            assert_eq!(response.headers()[CONTENT_TYPE], media_type);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let text = std::str::from_utf8(&body).unwrap();
+            assert!(text.contains(contains), "{text}");
+        }
+    }
 }

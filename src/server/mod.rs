@@ -10,6 +10,7 @@
 //! ```
 
 mod accept;
+mod budget;
 mod connection;
 mod dispatch;
 mod face;
@@ -31,6 +32,8 @@ use crate::api::Services;
 use crate::config::Limits;
 use crate::environment::Environment;
 
+use budget::Budget;
+
 pub use accept::{Stop, listen};
 pub use face::{Face, QueryService, face, query_service};
 pub use host::Hosts;
@@ -46,6 +49,7 @@ pub struct Hall {
     readiness: Readiness,
     measures: Measures,
     environment: Environment,
+    budget: Budget,
 }
 
 /// What the operator decides about the hall.
@@ -83,6 +87,7 @@ impl Hall {
         let default =
             Registry { account: services.names.account.clone(), region: services.names.region.clone() };
         let hosts = Hosts::new(&services.names.public_host, default);
-        Arc::new(Self { services, hosts, settings, readiness, measures, environment })
+        let budget = Budget::new(settings.limits.buffered_bytes);
+        Arc::new(Self { services, hosts, settings, readiness, measures, environment, budget })
     }
 }

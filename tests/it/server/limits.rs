@@ -95,3 +95,22 @@ async fn connections_beyond_the_limit_are_refused_politely() {
     }
     panic!("a place that became free is not given away: {answers:?}");
 }
+
+#[tokio::test]
+async fn bodies_of_strangers_cannot_take_all_memory() {
+    let server = TestServer::start(Settings::default().with("max-buffered-bytes", "1048576")).await;
+    let target = "X-Amz-Target: AmazonEC2ContainerRegistry_V20150921.PutImage\r\nAuthorization: x";
+    let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{target}\r\nContent-Length: 1000000\r\n\r\n");
+    let mut first = server.wire().await;
+    first.send(format!("{head}{}", "a".repeat(500_000))).await;
+    // The server has taken the first one's half before it sees the second.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut second = server.wire().await;
+    let answer = second.send(head).await.until("}").await;
+    assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("ServiceUnavailable"), "{answer}");
+    server.ecr(&server.root, "DescribeRegistry", serde_json::json!({})).await.ok();
+    drop(first);
+    let large = serde_json::json!({"repositoryName": "a".repeat(100_000)});
+    let answer = server.ecr(&server.root, "CreateRepository", large).await;
+    assert_eq!(answer.status, 400, "a share that became free is given away: {answer:?}");
+}
