@@ -79,6 +79,12 @@ async fn perform(
 ) -> Result<Vec<u8>, Error> {
     let caller = services.guard.signed(head, &body, "ecr", arrival).await?;
     tracing::Span::current().record("caller.arn", caller.principal.arn());
+    services.identity.note_use(
+        &caller.credential.access_key_id,
+        &caller.principal,
+        "ecr",
+        caller.region.as_str(),
+    );
     let operation = aws::ecr::Operation::from_json(name, &body)?;
     // The largest part of a request's memory is not needed while the operation runs.
     drop(body);
