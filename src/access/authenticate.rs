@@ -87,7 +87,8 @@ impl Guard {
             expected_service: Some(service),
         };
         let parsed = sigv4::parse(&input, &options)?;
-        let found = self.identity.authenticate(&parsed.access_key_id, parsed.session_token.as_deref()).await?;
+        let found =
+            self.identity.authenticate(&parsed.access_key_id, parsed.session_token.as_deref()).await?;
         let secret = match &found {
             Lookup::Found(authenticated) => authenticated.secret.as_str(),
             Lookup::Unknown | Lookup::Expired => DUMMY_SECRET,
@@ -97,7 +98,9 @@ impl Guard {
         match found {
             Lookup::Found(authenticated) if matches => {
                 let token = parsed.session_token.map(Zeroizing::new);
-                Ok(Arc::new(caller(*authenticated, parsed.access_key_id, token, arrival)))
+                let caller = caller(*authenticated, parsed.access_key_id, token, arrival);
+                self.note_use(&caller, service);
+                Ok(Arc::new(caller))
             }
             Lookup::Found(_) => Err(AuthError::mismatch().into()),
             Lookup::Expired => Err(AuthError::ExpiredToken.into()),
@@ -126,11 +129,19 @@ impl Guard {
         let token = opened.session_token.as_ref().map(|token| token.as_str());
         match self.identity.authenticate(&opened.access_key_id, token).await? {
             Lookup::Found(authenticated) => {
-                Ok(Arc::new(caller(*authenticated, opened.access_key_id, opened.session_token, arrival)))
+                let caller = caller(*authenticated, opened.access_key_id, opened.session_token, arrival);
+                self.note_use(&caller, "ecr");
+                Ok(Arc::new(caller))
             }
             Lookup::Expired => Err(BasicError::Expired),
             Lookup::Unknown => Err(BasicError::Unauthorized),
         }
+    }
+
+    /// For GetAccessKeyLastUsed and the like; kept in memory, so that no request writes a row for it.
+    fn note_use(&self, caller: &Caller, service: &str) {
+        let key = &caller.credential.access_key_id;
+        self.identity.note_use(key, &caller.principal, service, caller.region.as_str());
     }
 
     /// A docker password for the caller and the moment when it ends: in 12 hours, or with the session.

@@ -89,3 +89,6 @@ impl IdentityRoom {
         Self { database, sealer, environment, caches: Arc::default(), last_used: Arc::default() }
     }
 }
+
+#[cfg(test)]
+mod tests;

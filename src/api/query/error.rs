@@ -305,3 +305,6 @@ fn quota_sentence(quota: &Quota) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

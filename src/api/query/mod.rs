@@ -73,12 +73,6 @@ pub async fn receive(services: &Services, request: Request, service: Service) ->
     let parameters = Parameters::parse(head.uri.query(), form)?;
     let caller = services.guard.signed(&head, &body, service.signing_name(), arrival).await?;
     tracing::Span::current().record("caller.arn", caller.principal.arn());
-    services.identity.note_use(
-        &caller.credential.access_key_id,
-        &caller.principal,
-        service.signing_name(),
-        caller.region.as_str(),
-    );
     let version = parameters.get("Version").unwrap_or_default();
     let action = parameters.get("Action").unwrap_or_default();
     let known = service.operation(action).filter(|_| version == service.version());
