@@ -36,8 +36,10 @@ pub enum Error {
     #[error("the manifest is too large")]
     ManifestTooLarge,
     /// A chunk does not start where the last one ended; the client learns the offset.
-    #[error("the chunk does not start at {received}")]
+    #[error("the chunk starts at {first} instead of {received}")]
     ChunkOutOfOrder {
+        /// Where the chunk starts.
+        first: u64,
         /// The repository.
         name: oci::RepositoryName,
         /// The upload.
@@ -104,10 +106,10 @@ impl Error {
                 "MANIFEST_INVALID",
                 format!("A manifest has at most {} bytes", oci::MAX_MANIFEST_BYTES),
             ),
-            Self::ChunkOutOfOrder { received, .. } => wire(
+            Self::ChunkOutOfOrder { first, received, .. } => wire(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "BLOB_UPLOAD_INVALID",
-                format!("The next byte of the upload is {received}"),
+                format!("First byte of the layer part is {first} instead of {received}"),
             ),
             Self::BadHeader(reason) => wire(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", reason.as_str()),
             Self::BlobUnknown { digest } => {
@@ -140,7 +142,7 @@ impl Error {
             Self::Refused(Refusal::Method(allowed)) => {
                 headers.insert(ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::ChunkOutOfOrder { name, upload, received } => {
+            Self::ChunkOutOfOrder { name, upload, received, .. } => {
                 let location = format!("/v2/{name}/blobs/uploads/{upload}");
                 let range = format!("0-{}", received.saturating_sub(1));
                 for (header, text) in [("location", location), ("range", range)] {

@@ -150,8 +150,8 @@ async fn receive(
     // Borrowed, so that what an early refusal leaves in the body can still be drained.
     let chunks = BodyDataStream::new(&mut incoming.body);
     services.catalog.append_chunk(&allowed, upload, chunk, chunks).await.map_err(|error| match error {
-        catalog::Error::InvalidLayerPart { upload, expected, .. } => {
-            Error::ChunkOutOfOrder { name: name.clone(), upload, received: expected }
+        catalog::Error::InvalidLayerPart { upload, first, expected, .. } => {
+            Error::ChunkOutOfOrder { first, name: name.clone(), upload, received: expected }
         }
         other => other.into(),
     })
