@@ -82,7 +82,10 @@ pub fn catalog(error: &Error) -> String {
         Error::ImageReferenced { digests, .. } => {
             format!("Requested image referenced by manifest list: [{}]", digests.join(", "))
         }
-        // (unverified) by analogy with its neighbours.
+        // (unverified) by analogy with its neighbours, like the next.
+        Error::LayerNotFound { place, digest } => {
+            format!("Layer with digest '{digest}' does not exist in {}", of_repository(place))
+        }
         Error::LayerInaccessible { place, digest } => {
             format!("Layer with digest '{digest}' is not accessible in {}", of_repository(place))
         }

@@ -74,7 +74,7 @@ pub enum Error {
         /// The digest that the caller gave.
         digest: String,
     },
-    /// LayersNotFoundException
+    /// LayersNotFoundException of an image whose layers are missing
     #[error("{} layers are missing", digests.len())]
     LayersNotFound {
         /// The repository.
@@ -97,6 +97,14 @@ pub enum Error {
         place: Place,
         /// The indexes.
         digests: Vec<String>,
+    },
+    /// LayersNotFoundException of one layer that somebody wants to read.
+    #[error("layer {digest} does not exist")]
+    LayerNotFound {
+        /// The repository.
+        place: Place,
+        /// The layer, as asked for.
+        digest: String,
     },
     /// LayerInaccessibleException: the layer is there but no image refers to it.
     #[error("layer {digest} belongs to no image")]

@@ -128,7 +128,7 @@ impl Catalog {
     /// A ticket for the download URL of a layer.
     ///
     /// # Errors
-    /// [`Error::RepositoryNotFound`]; [`Error::LayersNotFound`] when the repository does not have it;
+    /// [`Error::RepositoryNotFound`]; [`Error::LayerNotFound`] when the repository does not have it;
     /// [`Error::LayerInaccessible`] when no image of the repository refers to it.
     pub async fn layer_ticket(
         &self,
@@ -138,8 +138,7 @@ impl Catalog {
         let repository = allowed.resource();
         let Some(found) = self.whole_layer(repository, digest).await? else {
             self.require_repository(repository).await?;
-            let digests = vec![digest.to_string()];
-            return Err(Error::LayersNotFound { place: repository.into(), digests });
+            return Err(Error::LayerNotFound { place: repository.into(), digest: digest.to_string() });
         };
         let parameters = params![found.repository_id.as_str(), digest.as_str()];
         if self.database.row(IS_REFERENCED, parameters).await?.is_none() {

@@ -166,7 +166,7 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
         E::ImageTagAlreadyExists { .. } => "ImageTagAlreadyExistsException",
         E::ImageDigestDoesNotMatch { .. } => "ImageDigestDoesNotMatchException",
         // A damaged blob counts as missing, so that the next push brings it back.
-        E::LayersNotFound { .. } | E::Damaged(_) => "LayersNotFoundException",
+        E::LayersNotFound { .. } | E::LayerNotFound { .. } | E::Damaged(_) => "LayersNotFoundException",
         E::ReferencedImagesNotFound { .. } => "ReferencedImagesNotFoundException",
         E::LayerInaccessible { .. } => "LayerInaccessibleException",
         E::LayerAlreadyExists { .. } => "LayerAlreadyExistsException",

@@ -139,9 +139,9 @@ pub(super) async fn get_download_url_for_layer(
     input: GetDownloadUrlForLayerRequest,
 ) -> Result<GetDownloadUrlForLayerResponse, Error> {
     let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
-    let digest = Digest::parse(&input.layer_digest).map_err(|_| catalog::Error::LayersNotFound {
+    let digest = Digest::parse(&input.layer_digest).map_err(|_| catalog::Error::LayerNotFound {
         place: allowed.resource().into(),
-        digests: vec![input.layer_digest.clone()],
+        digest: input.layer_digest.clone(),
     })?;
     let ticket = services.catalog.layer_ticket(&allowed, &digest).await?;
     Ok(GetDownloadUrlForLayerResponse {

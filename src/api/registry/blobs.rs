@@ -6,8 +6,9 @@
 use oci::Digest;
 
 use super::Error;
-use crate::access::{Grant, action};
+use crate::access::{Grant, Repository, action};
 use crate::api::{Incoming, Outgoing, Services, blob_answer};
+use crate::catalog;
 use crate::catalog::layer::LayerQuestion;
 
 /// `GET /v2/<name>/blobs/<digest>`
@@ -18,23 +19,27 @@ pub(super) async fn get(
     incoming: &Incoming,
 ) -> Result<Outgoing, Error> {
     let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
-    let reader = services.catalog.open_layer(&allowed, digest).await?.ok_or_else(|| unknown(digest))?;
+    let reader = services.catalog.open_layer(&allowed, digest).await?;
+    let reader = reader.ok_or_else(|| unknown(allowed.resource(), digest))?;
     blob_answer::answer(&incoming.head, digest, reader)
         .map_err(|out| Error::RangeNotSatisfiable { length: out.length })
 }
 
 /// `HEAD /v2/<name>/blobs/<digest>`: asked before a push, under the right to push or the right to pull.
 pub(super) async fn head(services: &Services, grant: &Grant, digest: &Digest) -> Result<Outgoing, Error> {
-    let length = match grant.take::<action::BatchCheckLayerAvailability>() {
-        Ok(allowed) => services.catalog.layer_length(LayerQuestion::Push(&allowed), digest).await?,
-        Err(_) => {
-            let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
-            services.catalog.layer_length(LayerQuestion::Pull(&allowed), digest).await?
-        }
-    };
-    Ok(blob_answer::headers_only(digest, length.ok_or_else(|| unknown(digest))?))
+    if let Ok(allowed) = grant.take::<action::BatchCheckLayerAvailability>() {
+        let length = services.catalog.layer_length(LayerQuestion::Push(&allowed), digest).await?;
+        return described(digest, length, allowed.resource());
+    }
+    let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
+    let length = services.catalog.layer_length(LayerQuestion::Pull(&allowed), digest).await?;
+    described(digest, length, allowed.resource())
 }
 
-fn unknown(digest: &Digest) -> Error {
-    Error::BlobUnknown { digest: digest.clone() }
+fn described(digest: &Digest, length: Option<u64>, repository: &Repository) -> Result<Outgoing, Error> {
+    Ok(blob_answer::headers_only(digest, length.ok_or_else(|| unknown(repository, digest))?))
+}
+
+fn unknown(repository: &Repository, digest: &Digest) -> Error {
+    catalog::Error::LayerNotFound { place: repository.into(), digest: digest.to_string() }.into()
 }

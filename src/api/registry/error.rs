@@ -50,12 +50,6 @@ pub enum Error {
     /// A header is malformed.
     #[error("{0}")]
     BadHeader(String),
-    /// The repository does not have the blob.
-    #[error("blob {digest} is not there")]
-    BlobUnknown {
-        /// The blob.
-        digest: oci::Digest,
-    },
     /// No byte of the blob lies in the requested range.
     #[error("the range is outside the blob's {length} bytes")]
     RangeNotSatisfiable {
@@ -112,9 +106,6 @@ impl Error {
                 format!("First byte of the layer part is {first} instead of {received}"),
             ),
             Self::BadHeader(reason) => wire(StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID", reason.as_str()),
-            Self::BlobUnknown { digest } => {
-                wire(StatusCode::NOT_FOUND, "BLOB_UNKNOWN", format!("The layer '{digest}' does not exist"))
-            }
             Self::RangeNotSatisfiable { length } => wire(
                 StatusCode::RANGE_NOT_SATISFIABLE,
                 "BLOB_UPLOAD_INVALID",
@@ -222,7 +213,7 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
         }
         E::EmptyUpload { .. } | E::BodyInterrupted => (bad, "BLOB_UPLOAD_INVALID"),
         E::UploadNotFound { .. } => (missing, "BLOB_UPLOAD_UNKNOWN"),
-        E::LayerInaccessible { .. } | E::Damaged(_) => (missing, "BLOB_UNKNOWN"),
+        E::LayerNotFound { .. } | E::LayerInaccessible { .. } | E::Damaged(_) => (missing, "BLOB_UNKNOWN"),
         E::InvalidParameter { parameter: "ImageManifest", .. } => (bad, "MANIFEST_INVALID"),
         E::InvalidParameter { .. } | E::InvalidParameterMessage(_) | E::InvalidCursor => {
             (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED")

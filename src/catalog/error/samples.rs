@@ -37,6 +37,7 @@ pub(crate) fn all() -> Vec<Error> {
         E::LayersNotFound { place: place(), digests: digests() },
         E::ReferencedImagesNotFound { place: place(), digests: digests() },
         E::ImageReferenced { place: place(), digests: digests() },
+        E::LayerNotFound { place: place(), digest: "sha256:a".to_owned() },
         E::LayerInaccessible { place: place(), digest: digest() },
         E::LayerAlreadyExists { place: place(), digest: digest() },
         E::InvalidLayer { place: place() },
