@@ -32,7 +32,7 @@ fn every_error() -> Vec<Error> {
         Error::NotGranted(NotGranted { action: "ecr:PutImage" }),
         Error::Manifest("the manifest is not valid: config is missing".to_owned()),
         Error::ManifestTooLarge,
-        Error::ChunkOutOfOrder { name: name(), upload: "u-1".to_owned(), received: 7 },
+        Error::ChunkOutOfOrder { first: 0, name: name(), upload: "u-1".to_owned(), received: 7 },
         Error::BadHeader("Content-Range is not a range".to_owned()),
         Error::RangeNotSatisfiable { length: 5 },
     ];
