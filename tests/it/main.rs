@@ -17,4 +17,6 @@
 mod harness;
 
 mod command_line;
+mod ecr;
+mod registry;
 mod server;

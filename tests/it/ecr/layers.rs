@@ -140,8 +140,12 @@ async fn availability_is_told_per_repository() {
                 {"layerDigest": "md5:00", "layerAvailability": "UNAVAILABLE"},
             ])
         );
-        let codes: Vec<&str> =
-            answer["failures"].as_array().unwrap().iter().map(|f| f["failureCode"].as_str().unwrap()).collect();
+        let codes: Vec<&str> = answer["failures"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["failureCode"].as_str().unwrap())
+            .collect();
         assert_eq!(codes, ["InvalidLayerDigest", "MissingLayerDigest"]);
         let elsewhere = json!({"repositoryName": "other", "layerDigests": [digest]});
         let answer = call(&server, "BatchCheckLayerAvailability", elsewhere).await.ok().json();

@@ -16,4 +16,7 @@ mod schema;
 mod server;
 mod wire;
 
+pub use answer::Answer;
+pub use client::Key;
+pub use docker::Docker;
 pub use server::{Settings, TestServer, servers};

@@ -1,0 +1,3 @@
+//! The ECR API over the wire.
+
+mod layers;

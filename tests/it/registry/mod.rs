@@ -1,0 +1,5 @@
+//! The registry face, as docker and its relatives speak it.
+
+mod blobs;
+mod memory;
+pub mod uploads;
