@@ -29,8 +29,12 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
     let on = |registry_id: &Option<String>, name: &str| scope.repository(registry_id.as_deref(), name);
     let one = |check: Check| Ok(vec![check]);
     // Actions of operations that are not built have no proof type: no room function could ask for it.
-    let named =
-        |action: &'static str, resource: Resource| Check { action, resource, context: Context::default(), trust: None };
+    let named = |action: &'static str, resource: Resource| Check {
+        action,
+        resource,
+        context: Context::default(),
+        trust: None,
+    };
     let on_all = |action: &'static str| one(named(action, scope.own().into()));
     let on_all_of = |registry_id: &Option<String>, action: &'static str| {
         one(named(action, scope.registry(registry_id.as_deref())?.into()))

@@ -19,7 +19,10 @@ pub const NOTES: &[(&str, &str)] = &[
         "KMS encryption and scanOnPush=true are refused; AES256 is accepted and says nothing about the volume \
          that the bytes lie on.",
     ),
-    ("DescribeImages", "There are no scan findings, and every image is ACTIVE: the archive class is not built."),
+    (
+        "DescribeImages",
+        "There are no scan findings, and every image is ACTIVE: the archive class is not built.",
+    ),
     ("DescribeRegistry", "There are never replication rules: PutReplicationConfiguration is not built."),
     (
         "GetAuthorizationToken",
