@@ -204,8 +204,7 @@ mod tests {
     #[test]
     fn segments_rotate_and_the_oldest_go() {
         let folder = tempfile::tempdir().unwrap();
-        let settings =
-            Settings { folder: folder.path().to_owned(), segment_bytes: 10, keep_segments: 3 };
+        let settings = Settings { folder: folder.path().to_owned(), segment_bytes: 10, keep_segments: 3 };
         let mut segment = Segment::create(settings, Environment::system()).unwrap();
         for _ in 0..20 {
             segment.append(b"0123456789\n").unwrap();

@@ -41,8 +41,7 @@ impl Guard {
     /// # Errors
     /// [`AccessError::Denied`] for the first check that is not allowed.
     pub async fn authorize(&self, caller: &Arc<Caller>, checks: Vec<Check>) -> Result<Grant, AccessError> {
-        let policies =
-            self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
         let base = self.base_context(caller);
         let mut known: Option<(Repository, Option<AccessFacts>)> = None;
         for check in &checks {
@@ -61,7 +60,10 @@ impl Guard {
             if let Decision::Denied(denial) = decision {
                 if denial.note == Some(DenialNote::UnreadablePolicy) {
                     // Denied because nobody knows what the document meant to say: the operator must look.
-                    tracing::error!(action = check.action, "a stored policy cannot be read; access is denied");
+                    tracing::error!(
+                        action = check.action,
+                        "a stored policy cannot be read; access is denied"
+                    );
                 }
                 let principal = caller.principal.arn();
                 let sentence = denial.sentence(&principal, check.action, &check.resource.display());
@@ -82,8 +84,7 @@ impl Guard {
         check: &Check,
         proposed: &AccessFacts,
     ) -> Result<bool, AccessError> {
-        let policies =
-            self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
         let decision = decide(caller, check, &policies, Some(proposed), &self.base_context(caller));
         Ok(matches!(decision, Decision::Allowed(_)))
     }

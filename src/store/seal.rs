@@ -169,7 +169,8 @@ impl Sealer {
         let key = self.keys.iter().find(|key| key.id == id)?;
         let mut plain = Zeroizing::new(body.to_vec());
         let aad = Aad::from(associated(purpose, id, about));
-        let length = key.aead.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut plain).ok()?.len();
+        let length =
+            key.aead.open_in_place(Nonce::assume_unique_for_key(*nonce), aad, &mut plain).ok()?.len();
         plain.truncate(length);
         Some(plain)
     }
@@ -269,7 +270,9 @@ mod tests {
         std::fs::write(&path, format!("2 {}\n{old}", "ab".repeat(32))).unwrap();
         let second = Sealer::open_or_create(&path, Environment::system()).unwrap();
         assert_eq!(second.open(Purpose::Cursor, b"", &sealed).unwrap().as_slice(), b"x");
-        assert!(first.open(Purpose::Cursor, b"", &second.seal(Purpose::Cursor, b"", b"x").unwrap()).is_none());
+        assert!(
+            first.open(Purpose::Cursor, b"", &second.seal(Purpose::Cursor, b"", b"x").unwrap()).is_none()
+        );
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(
             Sealer::open_or_create(&path, Environment::system()),

@@ -18,7 +18,8 @@ const PREFACE: &str = "# Compatibility\n\n\
 fn the_page_is_current() {
     let mut notes: Notes = toml::from_str(include_str!("notes.toml")).unwrap();
     let ecr = longshore::api::ecr::NOTES.iter();
-    notes.insert("ecr".to_owned(), ecr.map(|(name, note)| ((*name).to_owned(), (*note).to_owned())).collect());
+    notes
+        .insert("ecr".to_owned(), ecr.map(|(name, note)| ((*name).to_owned(), (*note).to_owned())).collect());
     let mut page = PREFACE.to_owned();
     for (service, title, built) in [
         (Service::Ecr, "Amazon ECR", longshore::api::ecr::BUILT),

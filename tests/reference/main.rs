@@ -1,7 +1,12 @@
 //! Reference pages are generated from the code and must be current.
 //!
 //! `LONGSHORE_BLESS=1 cargo test --test reference` rewrites them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a failing test should fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failing test should fail loudly"
+)]
 
 mod compatibility;
 

@@ -166,6 +166,11 @@ impl Denial {
     }
 
     fn implicit_tail(&self, action: &str) -> String {
+        // A tail that blames the caller's own policies would tell a role that trusts the account from one that
+        // does not exist; the live service prints none (iam.md §6.1).
+        if action.eq_ignore_ascii_case("sts:AssumeRole") && self.policy_type == PolicyType::Identity {
+            return String::new();
+        }
         let policy = match self.policy_type {
             PolicyType::Identity => "identity-based policy",
             PolicyType::Boundary => "permissions boundary",
@@ -223,6 +228,8 @@ mod tests {
                 format!(" with an explicit deny in {explicit}: arn:aws:iam::123456789012:policy/B");
             assert_eq!(tail(&denial), suffixed);
         }
+        let role = Denial::implicit(PolicyType::Identity).sentence(ALICE, "sts:AssumeRole", "arn:r");
+        assert!(role.ends_with("sts:AssumeRole on resource: arn:r"), "{role}");
         let mut trust = Denial::implicit(PolicyType::Trust);
         assert_eq!(tail(&trust), "");
         trust.explicit = true;
