@@ -436,3 +436,53 @@ async fn referrers_of_a_digest() {
         assert_eq!(door.refusal("ListImageReferrers", bad).await.0, "InvalidParameterException");
     }
 }
+
+#[tokio::test]
+async fn requests_that_break_a_constraint() {
+    for door in doors().await {
+        door.prepare().await;
+        let digest = door.push(&manifest(1).to_string(), Some("v1")).await;
+        let ids = |count: usize| -> Vec<Value> {
+            (0..count).map(|number| json!({"imageTag": format!("t{number}")})).collect()
+        };
+        let constraint = |member: &str, text: &str| {
+            format!("Invalid parameter at '{member}' failed to satisfy constraint: '{text}'")
+        };
+        let too_many = "Member must have length less than or equal to 100";
+        let too_few = "Member must have length greater than or equal to 1";
+        let long_tag = json!([{"imageTag": "t".repeat(301)}]);
+        for (operation, request, message) in [
+            ("BatchGetImage", json!({"imageIds": []}), constraint("imageIds", too_few)),
+            ("BatchGetImage", json!({"imageIds": ids(101)}), constraint("imageIds", too_many)),
+            ("BatchDeleteImage", json!({"imageIds": ids(5000)}), constraint("imageIds", too_many)),
+            ("DescribeImages", json!({"imageIds": ids(101)}), constraint("imageIds", too_many)),
+            (
+                "ListImages",
+                json!({"maxResults": 1001}),
+                constraint("maxResults", "Member must have value less than or equal to 1000"),
+            ),
+            (
+                "ListImageReferrers",
+                json!({"maxResults": 51, "subjectId": {"imageDigest": digest}}),
+                constraint("maxResults", "Member must have value less than or equal to 50"),
+            ),
+            ("PutImage", json!({"imageManifest": ""}), constraint("imageManifest", too_few)),
+        ] {
+            let refused = door.refusal(operation, request).await;
+            assert_eq!(refused, ("InvalidParameterException".to_owned(), message), "{operation}");
+        }
+        for (operation, request, kind) in [
+            ("BatchDeleteImage", json!({"imageIds": long_tag}), "InvalidParameterException"),
+            ("ListImages", json!({"filter": {"tagStatus": "SOME"}}), "InvalidParameterException"),
+            ("DescribeImages", json!({"filter": {"imageStatus": "GONE"}}), "InvalidParameterException"),
+            ("ListImages", json!({"maxResults": 0}), "InvalidParameterException"),
+            ("ListImages", json!({"maxResults": "5"}), "SerializationException"),
+            ("BatchGetImage", json!({"imageIds": {"imageTag": "v1"}}), "SerializationException"),
+            ("BatchGetImage", json!({"imageIds": ["v1"]}), "SerializationException"),
+            ("PutImage", json!({"imageManifest": manifest(2)}), "SerializationException"),
+        ] {
+            assert_eq!(door.refusal(operation, request.clone()).await.0, kind, "{operation} {request:.80}");
+        }
+        assert_eq!(door.ask("ListImages", json!({})).await["imageIds"].as_array().unwrap().len(), 1);
+    }
+}

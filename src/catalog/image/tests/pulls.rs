@@ -122,3 +122,28 @@ async fn pulls_are_written_when_asked_and_never_backwards() {
         assert_eq!(fixture.catalog.flush_pull_stamps().await.unwrap(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_pull_that_could_not_be_written_stays_noted() {
+    for fixture in fixtures(Limits::default()).await {
+        fixture.push("a", Some("v1")).await;
+        let allowed = allow(repository(APP));
+        let image = fixture.catalog.get_image(&allowed, &Reference::parse("v1").unwrap()).await.unwrap();
+        fixture.catalog.note_pull(&allowed, &image);
+        // What could go wrong for a while: here the column has another name.
+        let run = async |sql: &'static str| {
+            transaction!(fixture.test.database, open => {
+                open.execute(sql, params![]).await?;
+                Ok::<_, Error>(())
+            })
+            .unwrap();
+        };
+        run("ALTER TABLE image RENAME COLUMN last_pulled_at TO elsewhere").await;
+        let written = fixture.catalog.flush_pull_stamps().await;
+        assert!(written.is_err(), "{}: {written:?}", fixture.test.engine);
+        run("ALTER TABLE image RENAME COLUMN elsewhere TO last_pulled_at").await;
+        assert_eq!(fixture.catalog.flush_pull_stamps().await.unwrap(), 1, "{}", fixture.test.engine);
+        let stamped = "SELECT COUNT(*) FROM image WHERE repository_id = $1 AND last_pulled_at IS NOT NULL";
+        assert_eq!(fixture.count(stamped).await, 1);
+    }
+}
