@@ -13,24 +13,44 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// One program: its name and the package and version that it is built from.
+/// One program: its name, the package and version that it is built from, and how.
 struct Program {
     name: &'static str,
     source: &'static str,
+    how: How,
+}
+
+enum How {
+    /// `go install`.
+    Install,
+    /// `go build` in a module made for the purpose. `go install` refuses modules whose go.mod has `exclude` or
+    /// `replace` lines, because they would not count; as somebody's dependency they do not count either.
+    Depend,
 }
 
 /// Build times are those of two cores with nothing cached.
 const PROGRAMS: &[Program] = &[
     // 35 s
-    Program { name: "crane", source: "github.com/google/go-containerregistry/cmd/crane@v0.22.1" },
+    Program {
+        name: "crane",
+        source: "github.com/google/go-containerregistry/cmd/crane@v0.22.1",
+        how: How::Install,
+    },
     // 15 s
-    Program { name: "oras", source: "oras.land/oras/cmd/oras@v1.3.6" },
+    Program { name: "oras", source: "oras.land/oras/cmd/oras@v1.3.6", how: How::Install },
     // 3 minutes: it brings the clients of every cloud's key service
-    Program { name: "cosign", source: "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3" },
+    Program { name: "cosign", source: "github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3", how: How::Install },
     // 80 s
-    Program { name: "helm", source: "helm.sh/helm/v3/cmd/helm@v3.22.0" },
+    Program { name: "helm", source: "helm.sh/helm/v3/cmd/helm@v3.22.0", how: How::Install },
     // 10 s
-    Program { name: "regctl", source: "github.com/regclient/regclient/cmd/regctl@v0.11.7" },
+    Program {
+        name: "regctl",
+        source: "github.com/regclient/regclient/cmd/regctl@v0.11.7",
+        how: How::Install,
+    },
+    // 2 minutes for the first, seconds for the second
+    Program { name: "buildkitd", source: "github.com/moby/buildkit/cmd/buildkitd@v0.34.2", how: How::Depend },
+    Program { name: "buildctl", source: "github.com/moby/buildkit/cmd/buildctl@v0.34.2", how: How::Depend },
 ];
 
 /// The oldest Go that builds all of them: each module demands a least version, the highest of them counts.
@@ -57,21 +77,42 @@ pub(super) fn programs(folder: &Path) -> Result<()> {
     for program in missing {
         let begin = Instant::now();
         println!("setup: building {} with go", program.source);
-        must(
-            Command::new(&go)
-                .args(["install", "-trimpath", "-ldflags=-s -w", program.source])
-                .env("GOBIN", folder)
-                // The machine's own wishes for Go must not change what is built.
-                .env("GOFLAGS", "")
-                .env("GOTOOLCHAIN", "local")
-                .env("CGO_ENABLED", "0")
-                .current_dir(folder),
-        )?;
+        match program.how {
+            How::Install => must(&mut builder(&go, folder, &["install", STRIP, TRIM, program.source])),
+            How::Depend => as_dependency(&go, folder, program),
+        }?;
         let stamp = stamp(folder, program);
         std::fs::write(&stamp, program.source).with_context(|| format!("write {}", stamp.display()))?;
         println!("setup: {}: {:.0} s", program.name, begin.elapsed().as_secs_f64());
     }
     Ok(())
+}
+
+/// Smaller programs, and no paths of this machine in them.
+const STRIP: &str = "-ldflags=-s -w";
+const TRIM: &str = "-trimpath";
+
+/// A command of Go, in `folder` and for it. The machine's own wishes for Go must not change what is built.
+fn builder(go: &Path, folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(go);
+    command.args(arguments).current_dir(folder).env("GOBIN", folder).env("GOFLAGS", "");
+    command.env("GOTOOLCHAIN", "local").env("CGO_ENABLED", "0");
+    command
+}
+
+/// Builds a program in a module that has nothing but this dependency, with the versions that it asks for itself.
+fn as_dependency(go: &Path, folder: &Path, program: &Program) -> Result<()> {
+    let module = folder.join(format!("{}-module", program.name));
+    if module.exists() {
+        std::fs::remove_dir_all(&module).with_context(|| format!("remove {}", module.display()))?;
+    }
+    std::fs::create_dir_all(&module).with_context(|| format!("create {}", module.display()))?;
+    let package = program.source.split('@').next().unwrap_or_default();
+    let output = folder.join(program.name);
+    let output = output.to_str().context("the target folder's path is not UTF-8")?;
+    must(&mut builder(go, &module, &["mod", "init", "tools"]))?;
+    must(&mut builder(go, &module, &["get", program.source]))?;
+    must(&mut builder(go, &module, &["build", STRIP, TRIM, "-o", output, package]))
 }
 
 fn stamp(folder: &Path, program: &Program) -> PathBuf {
