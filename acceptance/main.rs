@@ -17,13 +17,24 @@
 
 mod harness;
 
+mod buildah;
+mod buildkit;
+mod containerd;
+mod cosign;
+mod crane;
 mod harness_itself;
+mod helm;
 mod kubernetes_role;
 mod layer_url;
 mod literal_host;
+mod oras;
 mod permission_matrix;
+mod podman;
 mod postgres;
+mod python_oras;
 mod readme;
+mod regctl;
 mod restart;
 mod revocation;
+mod skopeo;
 mod tutorial;

@@ -2,6 +2,8 @@
 //!
 //! - [`Server`]: the binary under test on a free port with a data folder of its own.
 //! - [`Engine`]: a private Docker Engine, started once for all tests.
+//! - [`Repository`]: a repository at a server, as clients name it.
+//! - [`layout`], [`shapes`]: images made by hand, checked byte by byte.
 //! - [`Terminal`]: one user's shell with nothing but the environment that was pasted into it.
 //! - [`Namespace`]: mounts and network of its own, for the tutorial's literal host name.
 //!
@@ -9,18 +11,26 @@
 
 mod engine;
 mod guardian;
+mod http;
 mod image;
+pub mod layout;
+mod libpod;
 mod namespace;
 mod people;
+mod repository;
 mod server;
+pub mod shapes;
 mod terminal;
 pub mod tools;
 
 pub use engine::Engine;
 pub use guardian::Guardian;
+pub use http::Response;
 pub use image::{TUTORIAL_LABELS, TUTORIAL_REVISION, build, unique_context};
+pub use libpod::{PLAIN, libpod};
 pub use namespace::Namespace;
 pub use people::{People, TUTORIAL_POLICY, denied, repository_arn, user_arn};
+pub use repository::Repository;
 pub use server::{Server, Settings, pasted};
 pub use terminal::Terminal;
 
