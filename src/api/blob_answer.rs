@@ -36,16 +36,13 @@ pub struct OutOfRange {
 /// [`OutOfRange`]
 pub fn answer(head: &Parts, digest: &Digest, reader: Reader) -> Result<Outgoing, OutOfRange> {
     let length = reader.length();
-    let etag = format!("\"{digest}\"");
-    let mut response = Outgoing::new(Body::empty());
-    let headers = response.headers_mut();
-    insert(headers, DOCKER_CONTENT_DIGEST, digest.as_str());
-    insert(headers, ETAG, &etag);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let etag = entity_tag(digest);
+    let mut response = named(digest);
     if has_tag(&head.headers, &etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
+    let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     let range = match wanted(head, length, &etag) {
         RangeOutcome::Full => 0..length,
@@ -64,17 +61,32 @@ pub fn answer(head: &Parts, digest: &Digest, reader: Reader) -> Result<Outgoing,
     Ok(response)
 }
 
-/// What HEAD says about a blob that nobody needs to open.
+/// What HEAD says about a blob that nobody needs to open: 200, or 304 when the client has it already.
 #[must_use]
-pub fn headers_only(digest: &Digest, length: u64) -> Outgoing {
-    let mut response = Outgoing::new(Body::empty());
+pub fn headers_only(head: &Parts, digest: &Digest, length: u64) -> Outgoing {
+    let mut response = named(digest);
+    if has_tag(&head.headers, &entity_tag(digest)) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return response;
+    }
     let headers = response.headers_mut();
-    insert(headers, DOCKER_CONTENT_DIGEST, digest.as_str());
-    insert(headers, ETAG, &format!("\"{digest}\""));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_LENGTH, length.into());
     response
+}
+
+/// An answer without a body that says which blob it is about.
+fn named(digest: &Digest) -> Outgoing {
+    let mut response = Outgoing::new(Body::empty());
+    let headers = response.headers_mut();
+    insert(headers, DOCKER_CONTENT_DIGEST, digest.as_str());
+    insert(headers, ETAG, &entity_tag(digest));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    response
+}
+
+fn entity_tag(digest: &Digest) -> String {
+    format!("\"{digest}\"")
 }
 
 fn body(reader: Reader, range: Range<u64>) -> Body {

@@ -107,3 +107,16 @@ async fn an_empty_blob_has_no_ranges() {
     }
     assert!(answer(&head(Method::GET, &[(RANGE, "bytes=0-")]), &digest, reader).is_err());
 }
+
+#[test]
+fn head_alone_answers_as_get_does() {
+    let digest = Digest::sha256_of(BYTES);
+    let response = headers_only(&head(Method::HEAD, &[]), &digest, 10);
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(text(&response, CONTENT_LENGTH), Some("10"));
+    assert_eq!(text(&response, ETAG), Some(format!("\"{digest}\"").as_str()));
+    let known = format!("\"sha256:other\", \"{digest}\"");
+    let response = headers_only(&head(Method::HEAD, &[(IF_NONE_MATCH, &known)]), &digest, 10);
+    assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(text(&response, CONTENT_LENGTH), None);
+}

@@ -26,18 +26,25 @@ pub(super) async fn get(
 }
 
 /// `HEAD /v2/<name>/blobs/<digest>`: asked before a push, under the right to push or the right to pull.
-pub(super) async fn head(services: &Services, grant: &Grant, digest: &Digest) -> Result<Outgoing, Error> {
-    if let Ok(allowed) = grant.take::<action::BatchCheckLayerAvailability>() {
-        let length = services.catalog.layer_length(LayerQuestion::Push(&allowed), digest).await?;
-        return described(digest, length, allowed.resource());
-    }
-    let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
-    let length = services.catalog.layer_length(LayerQuestion::Pull(&allowed), digest).await?;
-    described(digest, length, allowed.resource())
-}
-
-fn described(digest: &Digest, length: Option<u64>, repository: &Repository) -> Result<Outgoing, Error> {
-    Ok(blob_answer::headers_only(digest, length.ok_or_else(|| unknown(repository, digest))?))
+pub(super) async fn head(
+    services: &Services,
+    grant: &Grant,
+    digest: &Digest,
+    incoming: &Incoming,
+) -> Result<Outgoing, Error> {
+    let (length, repository) = match grant.take::<action::BatchCheckLayerAvailability>() {
+        Ok(allowed) => {
+            let length = services.catalog.layer_length(LayerQuestion::Push(&allowed), digest).await?;
+            (length, allowed.resource().clone())
+        }
+        Err(_) => {
+            let allowed = grant.take::<action::GetDownloadUrlForLayer>()?;
+            let length = services.catalog.layer_length(LayerQuestion::Pull(&allowed), digest).await?;
+            (length, allowed.resource().clone())
+        }
+    };
+    let length = length.ok_or_else(|| unknown(&repository, digest))?;
+    Ok(blob_answer::headers_only(&incoming.head, digest, length))
 }
 
 fn unknown(repository: &Repository, digest: &Digest) -> Error {

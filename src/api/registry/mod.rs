@@ -98,7 +98,7 @@ async fn dispatch(
             listings::referrers(services, grant, &name, &subject, artifact_type.as_deref(), &page).await
         }
         Operation::GetBlob(_, digest) => blobs::get(services, grant, &digest, &incoming).await,
-        Operation::HeadBlob(_, digest) => blobs::head(services, grant, &digest).await,
+        Operation::HeadBlob(_, digest) => blobs::head(services, grant, &digest, &incoming).await,
         Operation::StartUpload(name) => uploads::start(services, grant, &name).await,
         Operation::MountBlob { name, digest, from: _ } => {
             uploads::mount(services, grant, &name, &digest).await
