@@ -24,7 +24,10 @@ fn crane_moves_images_between_layouts_and_repositories() {
         let digest = descriptor["digest"].as_str().unwrap();
         root.run(&format!("crane push {tag} {uri}:{tag}"));
         assert_eq!(root.run(&format!("crane digest {uri}:{tag}")), digest);
-        root.run(&format!("crane validate --remote {uri}:{tag}"));
+        if tag == "image" {
+            // Of an index it would check the attestations too, as if they could be unpacked.
+            root.run(&format!("crane validate --remote {uri}:{tag}"));
+        }
         root.run(&format!("crane copy {uri}:{tag} {}:{tag}", other.uri()));
         assert_eq!(other.digest(tag), digest);
         root.run(&format!("crane pull --format=oci {}@{digest} back-{tag}", other.uri()));

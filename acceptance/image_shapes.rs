@@ -62,7 +62,11 @@ fn zstd_schema_2_index_artifact_and_cache() {
     let made = Layout::create(root.home().join("made"));
     let shapes = [
         ("zstd", image(&made, "zstd", Form::OciZstd, "amd64", 2), "application/vnd.oci.image.config.v1+json"),
-        ("schema2", image(&made, uri, Form::Schema2, "amd64", 2), "application/vnd.docker.container.image.v1+json"),
+        (
+            "schema2",
+            image(&made, uri, Form::Schema2, "amd64", 2),
+            "application/vnd.docker.container.image.v1+json",
+        ),
         ("index", attested_index(&made, uri), ""),
         ("artifact", empty_config_artifact(&made, "artifact"), "application/vnd.example.report.v1"),
         ("cache", build_cache(&made, "cache"), ""),
@@ -79,7 +83,8 @@ fn zstd_schema_2_index_artifact_and_cache() {
     // The Engine takes what it can run: schema 2, and from an index the image of its own processor.
     for tag in ["schema2", "index"] {
         root.run(&format!("docker pull --quiet {uri}:{tag}"));
-        let by_digest = root.run(&format!("docker inspect --format '{{{{index .RepoDigests 0}}}}' {uri}:{tag}"));
+        let by_digest =
+            root.run(&format!("docker inspect --format '{{{{index .RepoDigests 0}}}}' {uri}:{tag}"));
         assert_eq!(by_digest, format!("{uri}@{}", repository.digest(tag)));
     }
     // Debian's podman unpacks zstd.
@@ -107,7 +112,9 @@ fn push_by_hand(repository: &Repository<'_>, made: &Layout, descriptor: &Value, 
         let file = made.blob(blob).display().to_string();
         let answer = repository.request(
             &format!("/blobs/uploads/?digest={blob}"),
-            &format!("--request POST --header 'Content-Type: application/octet-stream' --data-binary '@{file}'"),
+            &format!(
+                "--request POST --header 'Content-Type: application/octet-stream' --data-binary '@{file}'"
+            ),
         );
         assert_eq!(answer.status, 201, "{}", answer.text());
         assert_eq!(answer.header("docker-content-digest"), Some(blob));
@@ -142,14 +149,13 @@ fn a_layer_of_more_than_a_gibibyte() {
     // Four clients fetch a quarter each, at the same time.
     thread::scope(|scope| {
         for part in 0..PARTS {
-            let (root, repository) = (&root, &repository);
+            let (root, host, name, password) =
+                (&root, repository.host(), repository.name(), repository.password());
             scope.spawn(move || {
                 let (first, last) = (size * part / PARTS, size * (part + 1) / PARTS - 1);
                 root.run(&format!(
                     "curl --silent --show-error --fail --range {first}-{last} --output part-{part} \
-                     --user \"AWS:$(aws ecr get-login-password)\" http://{}/v2/{}/blobs/{layer}",
-                    repository.host(),
-                    repository.name()
+                     --user 'AWS:{password}' http://{host}/v2/{name}/blobs/{layer}"
                 ));
             });
         }

@@ -71,7 +71,7 @@ fn podman_prints_why_it_was_refused() {
     unique_context(&root, "context");
     root.run(&format!("podman build --quiet --tag {uri}:1 context"));
     let unknown = root.fails(&format!("podman push {PLAIN} {uri}:1"));
-    assert!(unknown.contains("Not Authorized") || unknown.contains("401"), "{unknown}");
+    assert!(unknown.contains("unauthorized: authentication required"), "{unknown}");
     repository.login(&root, &format!("podman login {PLAIN}"));
     let missing = root.fails(&format!("podman push {PLAIN} {uri}:1 docker://{uri}-missing:1"));
     assert!(

@@ -17,9 +17,12 @@ impl Response {
     pub fn of(terminal: &Terminal, arguments: &str) -> Response {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let (head, body) = (format!("curl-{number}.head"), format!("curl-{number}.body"));
-        terminal.write(&body, "");
-        terminal.run(&format!("curl --silent --show-error --dump-header {head} --output {body} {arguments}"));
+        let (head, file) = (format!("curl-{number}.head"), format!("curl-{number}.body"));
+        terminal.write(&file, "");
+        terminal.run(&format!("curl --silent --show-error --dump-header {head} --output {file} {arguments}"));
+        // For HEAD curl writes the headers there once more.
+        let is_head = arguments.contains("--head ");
+        let body = if is_head { Vec::new() } else { std::fs::read(terminal.home().join(&file)).unwrap() };
         let head = std::fs::read_to_string(terminal.home().join(&head)).unwrap();
         let last = head.trim_end().rsplit("\r\n\r\n").next().unwrap();
         let mut lines = last.split("\r\n");
@@ -28,7 +31,7 @@ impl Response {
         Response {
             status,
             headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect(),
-            body: std::fs::read(terminal.home().join(&body)).unwrap(),
+            body,
         }
     }
 

@@ -2,11 +2,13 @@
 
 use super::{Terminal, http::Response};
 use serde_json::Value;
+use std::cell::OnceCell;
 
 /// A repository of root's account.
 pub struct Repository<'a> {
     root: &'a Terminal,
     uri: String,
+    password: OnceCell<String>,
 }
 
 impl Repository<'_> {
@@ -15,7 +17,7 @@ impl Repository<'_> {
         let answer = root.json(&format!("aws ecr create-repository --repository-name {name}"));
         let uri = answer["repository"]["repositoryUri"].as_str().unwrap().to_owned();
         assert!(uri.ends_with(&format!("/{name}")), "{uri}");
-        Repository { root, uri }
+        Repository { root, uri, password: OnceCell::new() }
     }
 
     /// `localhost:4580/app`: what clients put before a tag.
@@ -66,9 +68,14 @@ impl Repository<'_> {
         tags
     }
 
+    /// Root's password, asked for once.
+    pub fn password(&self) -> &str {
+        self.password.get_or_init(|| self.root.run("aws ecr get-login-password"))
+    }
+
     /// An authorised request for `/v2/<name><path>` with further arguments of curl.
     pub fn request(&self, path: &str, arguments: &str) -> Response {
         let url = format!("http://{}/v2/{}{path}", self.host(), self.name());
-        Response::of(self.root, &format!("--user \"AWS:$(aws ecr get-login-password)\" {arguments} '{url}'"))
+        Response::of(self.root, &format!("--user 'AWS:{}' {arguments} '{url}'", self.password()))
     }
 }
