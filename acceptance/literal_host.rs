@@ -7,7 +7,7 @@ use crate::harness::{
     Engine, Namespace, People, Server, Settings, TUTORIAL_REVISION, Terminal, denied, unique_context,
     user_arn,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tempfile::TempDir;
 
 const HOST: &str = "123456789012.dkr.ecr.eu-central-1.amazonaws.com";
@@ -50,6 +50,8 @@ impl Stage {
 /// Writes `certificate.pem` and `key.pem` for [`HOST`], and the authority that signed it, whose text it gives.
 fn write_certificates(folder: &TempDir) -> String {
     let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+    // Otherwise both certificates bear the same default name, and OpenSSL takes the second for self-signed.
+    parameters.distinguished_name.push(DnType::CommonName, "the authority of this test");
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign];
     let authority_key = KeyPair::generate().unwrap();

@@ -23,8 +23,9 @@ pub fn unique_context(terminal: &Terminal, name: &str) {
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let labels: Vec<String> =
         TUTORIAL_LABELS.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
+    // The file comes first: what follows it is in no cache, or one test would build upon what another removes.
     let dockerfile = format!(
-        "FROM scratch\nLABEL {}\nCOPY randserver /randserver\nENTRYPOINT [\"/randserver\"]\n",
+        "FROM scratch\nCOPY randserver /randserver\nLABEL {}\nENTRYPOINT [\"/randserver\"]\n",
         labels.join(" ")
     );
     terminal.write(&format!("{name}/Dockerfile"), dockerfile);
