@@ -3,7 +3,7 @@
 list:
     @just --list
 
-# Start a server on the embedded default with its data under ./data.
+# Start a server on the embedded default with its data under ./longshore-data.
 serve *flags:
     cargo run --release -- serve {{flags}}
 
