@@ -64,10 +64,10 @@ fn zstd_schema_2_index_artifact_and_cache() {
         ("zstd", image(&made, "zstd", Form::OciZstd, "amd64", 2), "application/vnd.oci.image.config.v1+json"),
         (
             "schema2",
-            image(&made, uri, Form::Schema2, "amd64", 2),
+            image(&made, &format!("{uri} schema2"), Form::Schema2, "amd64", 2),
             "application/vnd.docker.container.image.v1+json",
         ),
-        ("index", attested_index(&made, uri), ""),
+        ("index", attested_index(&made, &format!("{uri} index")), ""),
         ("artifact", empty_config_artifact(&made, "artifact"), "application/vnd.example.report.v1"),
         ("cache", build_cache(&made, "cache"), ""),
     ];

@@ -17,6 +17,7 @@
 
 mod harness;
 
+mod artifact_semantics;
 mod buildah;
 mod buildkit;
 mod containerd;
