@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! upload   untouched until expires_at            → row, then bytes
+//! referrer review_after passed, subject gone     → as BatchDeleteImage (image/orphan.rs)
 //! link     review_after passed, no image needs it → row; the blob's own review is due at once
 //! blob     review_after passed, no link           → state 'deleting', then the object, then the row
 //! object   no row names it for a week             → the object
@@ -67,6 +68,8 @@ const GENERATION: &str = "SELECT generation FROM blob WHERE digest = $1";
 pub struct Collected {
     /// Uploads that nobody finished, and staged bytes that no upload owned.
     pub uploads: u64,
+    /// Referrers whose subject was deleted.
+    pub referrers: u64,
     /// Links that no image needed.
     pub links: u64,
     /// Blobs that no repository could read.
@@ -80,9 +83,10 @@ impl Catalog {
     /// [`Error::Internal`] when the database or the blob store fails; what was removed until then is removed.
     pub async fn collect(&self) -> Result<Collected, Error> {
         let uploads = self.collect_uploads().await? + self.collect_staged().await?;
+        let referrers = self.collect_orphans().await?;
         let links = self.collect_links().await?;
         let blobs = self.collect_blobs().await?;
-        Ok(Collected { uploads, links, blobs })
+        Ok(Collected { uploads, referrers, links, blobs })
     }
 
     /// Compares every stored object with the rows and removes those that no row has named for a week: what a

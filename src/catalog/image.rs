@@ -1,7 +1,7 @@
 //! Images: one manifest in one repository, identified by its digest, with the tags that point at it.
 //!
 //! `put` adds them, `get` reads manifests (the pull path: it writes nothing), `list` and `describe` show what is
-//! there, `delete` removes tags and images. Tags are rows in time: a move or a removal ends one, and at most one
+//! there, `delete` removes tags and images, `orphan` what referred to them. Tags are rows in time: a move or a removal ends one, and at most one
 //! row of a name is current.
 //!
 //! INVARIANT: a current tag points at an image of its repository, and what an image names is in its repository.
@@ -16,6 +16,7 @@ mod describe;
 mod get;
 mod id;
 mod list;
+mod orphan;
 mod put;
 mod reference;
 #[cfg(test)]

@@ -196,7 +196,7 @@ pub const SETTINGS: &[Setting] = &[
         "blob-grace-seconds",
         "SECONDS",
         Some("86400"),
-        "How long a layer that no image names is kept, 60 to 31536000.",
+        "How long a layer that no image names, and a referrer whose subject was deleted, is kept, 60 to 31536000.",
     ),
     setting("max-repositories", "NUMBER", Some("100000"), "Repositories in one registry, 1 to 1000000000."),
     setting("max-images", "NUMBER", Some("100000"), "Images in one repository, 1 to 1000000000."),

@@ -7,7 +7,8 @@
 pub const NOTES: &[(&str, &str)] = &[
     (
         "BatchDeleteImage",
-        "Referrers of a deleted image stay until they are deleted themselves; ECR removes them within a day.",
+        "Referrers of a deleted image go after blob-grace-seconds, a day, when neither a tag nor an index holds \
+         them; ECR removes them within a day.",
     ),
     (
         "BatchGetImage",

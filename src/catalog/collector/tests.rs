@@ -13,7 +13,7 @@ use crate::params;
 
 const DAY: Micros = 24 * 3600 * SECOND;
 
-const NOTHING: Collected = Collected { uploads: 0, links: 0, blobs: 0 };
+const NOTHING: Collected = Collected { uploads: 0, referrers: 0, links: 0, blobs: 0 };
 
 #[tokio::test]
 async fn what_no_image_needs_goes_after_its_grace() {

@@ -42,7 +42,9 @@ impl Catalog {
                 .await?
                 .ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
             let repository_id = row.get(0)?;
-            let mut run = Run { open, repository_id, now, review_after, by: &by, gone: HashSet::new() };
+            let orphans_after = review_after;
+            let mut run =
+                Run { open, repository_id, now, review_after, orphans_after, by: &by, gone: HashSet::new() };
             let mut found = Vec::new();
             let mut parents = HashMap::new();
             for id in ids {
@@ -71,14 +73,17 @@ impl Catalog {
 }
 
 /// One transaction of deletions in one repository.
-struct Run<'a> {
-    open: &'a mut Transaction,
-    repository_id: String,
-    now: i64,
-    review_after: i64,
-    by: &'a str,
+pub(super) struct Run<'a> {
+    pub(super) open: &'a mut Transaction,
+    pub(super) repository_id: String,
+    pub(super) now: i64,
+    /// When the collector looks at the blobs of what is removed.
+    pub(super) review_after: i64,
+    /// When it looks at the referrers of what is removed.
+    pub(super) orphans_after: i64,
+    pub(super) by: &'a str,
     /// Images that this call has removed.
-    gone: HashSet<String>,
+    pub(super) gone: HashSet<String>,
 }
 
 type Outcome<T> = Result<Result<T, FailureCode>, Error>;
@@ -183,9 +188,9 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Removes an image with all its tags; its blobs go to the collector's review, which keeps those that
-    /// another image needs.
-    async fn remove(&mut self, digest: &str) -> Result<(), Error> {
+    /// Removes an image with all its tags; its blobs and its referrers go to the collector's review, which keeps
+    /// what something else needs.
+    pub(super) async fn remove(&mut self, digest: &str) -> Result<(), Error> {
         self.open
             .execute(
                 "UPDATE tag SET ended_at = $1, ended_by = $2 \
@@ -198,6 +203,12 @@ impl Run<'_> {
                 "UPDATE blob_link SET review_after = $1 WHERE repository_id = $2 AND digest IN \
                  (SELECT target FROM image_reference WHERE repository_id = $2 AND digest = $3 AND kind = 'blob')",
                 params![self.review_after, self.repository_id.as_str(), digest],
+            )
+            .await?;
+        self.open
+            .execute(
+                "UPDATE image SET review_after = $1 WHERE repository_id = $2 AND subject_digest = $3",
+                params![self.orphans_after, self.repository_id.as_str(), digest],
             )
             .await?;
         for sql in [

@@ -2,6 +2,7 @@
 
 mod delete;
 mod listings;
+mod orphans;
 mod pulls;
 mod put;
 mod sequences;

@@ -16,6 +16,11 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "catalog", sql: include_str!("../../../migrations/0001_catalog.sql") },
     Migration { version: 2, name: "identity", sql: include_str!("../../../migrations/0002_identity.sql") },
+    Migration {
+        version: 4,
+        name: "orphaned_referrer",
+        sql: include_str!("../../../migrations/0004_orphaned_referrer.sql"),
+    },
 ];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
