@@ -28,7 +28,7 @@ use crate::catalog::Catalog;
 use crate::config::{Config, Listen};
 use crate::environment::Environment;
 use crate::identity::{self, IdentityRoom};
-use crate::server::{self, Faces, Hall, Measures, Readiness, Settings, Stop, TlsError};
+use crate::server::{self, Certificates, Faces, Hall, Measures, Readiness, Settings, Stop, TlsError};
 use crate::store::blob::{self, Blobs};
 use crate::store::db::{self, Database};
 use crate::store::seal::{SealError, Sealer};
@@ -113,7 +113,7 @@ pub struct App {
     environment: Environment,
     measures: Measures,
     settings: Settings,
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    certificates: Option<Arc<Certificates>>,
     background: Background,
 }
 
@@ -162,6 +162,23 @@ pub fn names(config: &Config, port: u16) -> Names {
     }
 }
 
+/// What a certificate of our own is for: the public host of the own registry, where ECR's API lies beside ECR's own
+/// names, the address that is listened on, and this machine.
+fn certified_hosts(names: &Names, listen: &Listen) -> Vec<String> {
+    let region = names.region.as_str();
+    let public = names.public_host.replace("{account}", names.account.as_str()).replace("{region}", region);
+    let mut hosts = vec![server::without_port(&public).to_owned(), listen.host.clone()];
+    if public.ends_with(".amazonaws.com") {
+        hosts.push(format!("api.ecr.{region}.amazonaws.com"));
+    }
+    hosts.extend(["localhost", "127.0.0.1", "::1"].map(str::to_owned));
+    // An address such as 0.0.0.0 is none that a client can ask for.
+    let is_real =
+        |host: &String| !host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_unspecified());
+    let plain = |host: String| host.trim_matches(['[', ']']).to_ascii_lowercase();
+    hosts.into_iter().map(plain).filter(is_real).collect()
+}
+
 impl App {
     /// Opens everything that `config` names; `address` is where the server already listens.
     ///
@@ -169,7 +186,13 @@ impl App {
     /// [`Error`]; what was created until then stays and is used by the next start.
     pub async fn open(config: &Config, environment: Environment, address: SocketAddr) -> Result<Self, Error> {
         folder::prepare(config)?;
-        let tls = config.tls.as_ref().map(server::acceptor).transpose()?;
+        let names = Arc::new(names(config, address.port()));
+        let certificates = match &config.tls {
+            Some(tls) => {
+                Some(Certificates::open(tls, certified_hosts(&names, &config.listen), environment.clone())?)
+            }
+            None => None,
+        };
         let measures = Measures::install()?;
         let audit = Audit::open(config.audit.clone(), environment.clone())
             .map_err(|source| Error::Audit { path: config.audit.folder.clone(), source })?;
@@ -189,7 +212,6 @@ impl App {
             config.clock_skew_seconds,
         );
         let background = Background::start(&catalog, &identity, &measures);
-        let names = Arc::new(names(config, address.port()));
         Ok(Self {
             services: Services { catalog, identity, guard, sealer, names },
             root_key,
@@ -202,7 +224,7 @@ impl App {
                 trusted_proxies: config.trusted_proxies.clone(),
                 faces: Faces::All,
             },
-            tls,
+            certificates,
             background,
         })
     }
@@ -218,14 +240,29 @@ impl App {
     /// last request has ended or the grace is over.
     pub async fn serve(&self, listener: TcpListener, operations: Option<TcpListener>, stop: Stop) {
         let faces = if operations.is_some() { Faces::WithoutMetrics } else { Faces::All };
-        let main = server::listen(self.hall(faces), listener, self.tls.clone(), stop.clone());
+        let main = server::listen(self.hall(faces), listener, self.certificates.clone(), stop.clone());
         let operations = async {
             if let Some(listener) = operations {
                 // Without TLS: probes and scrapers come from inside, and nothing secret is told here.
                 server::listen(self.hall(Faces::OperationsOnly), listener, None, stop).await;
             }
         };
-        tokio::join!(main, operations);
+        let watch = async {
+            match &self.certificates {
+                Some(certificates) => Arc::clone(certificates).watch().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = async { tokio::join!(main, operations) } => {}
+            () = watch => {}
+        }
+    }
+
+    /// What new connections get, when this server ends TLS.
+    #[must_use]
+    pub fn certificates(&self) -> Option<&Arc<Certificates>> {
+        self.certificates.as_ref()
     }
 
     /// Ends the background work, writes down what it still holds, and closes the stores.

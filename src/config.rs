@@ -54,8 +54,8 @@ pub struct Config {
     pub public_host: Option<String>,
     /// Whether docker reaches the public host over TLS.
     pub is_public_secure: bool,
-    /// Certificate and key; without them the server speaks plain HTTP.
-    pub tls: Option<TlsFiles>,
+    /// Where certificate and key come from; without them the server speaks plain HTTP.
+    pub tls: Option<Tls>,
     /// Where the rows are.
     pub database: db::Location,
     /// Where the bytes are.
@@ -116,6 +116,15 @@ impl Default for Listen {
     fn default() -> Self {
         Self { host: Ipv4Addr::LOCALHOST.to_string(), port: 4580 }
     }
+}
+
+/// Where certificate and key come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tls {
+    /// The operator's own.
+    Files(TlsFiles),
+    /// Issued by an authority of this installation, which is kept in this folder.
+    SelfSigned(PathBuf),
 }
 
 /// PEM files.

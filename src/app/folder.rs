@@ -6,6 +6,7 @@
 //! ├── blobs/           the blob store, when it is a disk
 //! ├── keys             the sealing keys
 //! ├── audit/           the audit trail
+//! ├── tls/             the authority and certificate of `--tls self-signed`
 //! ├── endpoint         the last AWS_ENDPOINT_URL, for commands beside the running server
 //! └── longshore.toml   the configuration, when the operator has put it there
 //! ```

@@ -1,5 +1,7 @@
 //! `longshore serve`
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -13,11 +15,13 @@ use crate::environment::Environment;
 pub(super) const EXAMPLES: &str = "Examples:
   longshore serve
   longshore serve --data-dir /var/lib/longshore --listen 127.0.0.1:0
+  longshore serve --listen 0.0.0.0:443 --tls self-signed --public-host registry.example.com
   longshore serve --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem --public-host registry.example.com
   LONGSHORE_DATABASE=postgres://longshore@db/longshore longshore serve
 
 The first start prints a block to paste with the root's access key, every later one how to get a new key. When the
-server can serve it prints `ready URL` on stdout. SIGTERM and SIGINT end it after the running requests.";
+server can serve it prints `ready URL` on stdout. SIGTERM and SIGINT end it after the running requests, SIGHUP makes
+it read the certificate again.";
 
 /// Serves until a signal comes.
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {
@@ -31,6 +35,9 @@ pub(super) fn run(config: &Config) -> anyhow::Result<()> {
 
 async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut signals = Signals::new().context("signals cannot be received")?;
+    // Without a certificate there is nothing to read again, and a closed terminal ends the server.
+    let hangups = config.tls.is_some().then(|| signal(SignalKind::hangup())).transpose();
+    let mut hangups = hangups.context("signals cannot be received")?;
     let listener = app::bind(&config.listen).await?;
     let operations = match &config.metrics_listen {
         Some(listen) => Some(app::bind(listen).await?),
@@ -43,6 +50,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         tracing::debug!(%error, "the endpoint was not noted");
     }
     introduce(config, &app, &endpoint);
+    if let Some(certificate) = app.certificates().and_then(|certificates| certificates.authority()) {
+        explain_trust(&app, &certificate);
+    }
     let scheme = if config.tls.is_some() { "https" } else { "http" };
     out::data(&format!("ready {scheme}://{address}"));
 
@@ -56,9 +66,19 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         // Whoever asks twice does not want to wait.
         tracing::warn!("stopping at once");
     };
+    let reloading = async {
+        let Some((certificates, hangups)) = app.certificates().zip(hangups.as_mut()) else {
+            return std::future::pending().await;
+        };
+        while hangups.recv().await.is_some() {
+            certificates.read_again();
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         () = app.serve(listener, operations, stop) => {}
         () = ending => {}
+        () = reloading => {}
     }
     app.close().await;
     tracing::info!("stopped");
@@ -81,6 +101,21 @@ fn introduce(config: &Config, app: &App, endpoint: &str) {
             out::talk(&format!("For a new root access key: longshore credentials root --data-dir {folder}"));
         }
     }
+}
+
+/// Says what clients need to trust a certificate of our own. On stderr, at every start.
+fn explain_trust(app: &App, certificate: &Path) {
+    let certificate = std::path::absolute(certificate).unwrap_or_else(|_| certificate.to_owned());
+    // A path may hold any character; the lines shall work when pasted.
+    let certificate = format!("'{}'", certificate.display().to_string().replace('\'', r"'\''"));
+    let endpoint = app.endpoint();
+    let host = endpoint.rsplit_once('/').map_or(endpoint.as_str(), |(_, host)| host);
+    out::talk(&format!("The certificate is signed by this installation's own authority, {certificate}"));
+    out::talk(&format!(
+        "docker trusts it after: sudo mkdir -p /etc/docker/certs.d/{host} && \
+         sudo cp {certificate} /etc/docker/certs.d/{host}/ca.crt"
+    ));
+    out::talk(&format!("aws trusts it after: export AWS_CA_BUNDLE={certificate}"));
 }
 
 struct Signals {

@@ -76,6 +76,10 @@ pub(super) fn scheme(text: &str) -> Result<bool, Expected> {
 }
 
 /// `human` or `json`.
+pub(super) fn self_signed(text: &str) -> Result<(), Expected> {
+    if text == "self-signed" { Ok(()) } else { Err("self-signed".to_owned()) }
+}
+
 pub(super) fn log_format(text: &str) -> Result<LogFormat, Expected> {
     match text {
         "human" => Ok(LogFormat::Human),

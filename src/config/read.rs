@@ -9,7 +9,7 @@ use super::form::{self, Expected};
 use super::problem::{Problem, Problems, Source};
 use super::setting::{Reach, SETTINGS, Setting};
 use super::sources::AllGiven;
-use super::{Config, Limits, Listen, Log, LogFormat, RootKey, Shown, TlsFiles};
+use super::{Config, Limits, Listen, Log, LogFormat, RootKey, Shown, Tls, TlsFiles};
 use crate::access::audit;
 use crate::catalog;
 use crate::environment::SECOND;
@@ -94,13 +94,13 @@ pub(super) fn read(given: &AllGiven, problems: Vec<Problem>) -> Result<Config, P
 fn assemble(reader: &mut Reader<'_>, account: AccountId, region: Region) -> Config {
     let data_dir = reader.path("data-dir", PathBuf::new());
     let listen = reader.value("listen", form::listen, Listen::default());
-    let tls = tls(reader);
+    let tls = tls(reader, &data_dir);
     let is_insecure_allowed = reader.value("insecure-http", form::truth, false);
     if tls.is_none() && !listen.is_loopback() && !is_insecure_allowed {
         reader.refuse(
             "listen",
             "others can reach this address, but passwords would cross the network in the clear: set tls-cert \
-             and tls-key, or listen on 127.0.0.1, or add --insecure-http when a proxy ends TLS",
+             and tls-key, or tls to self-signed, or listen on 127.0.0.1, or add --insecure-http when a proxy ends TLS",
         );
     }
     let database =
@@ -133,11 +133,20 @@ fn assemble(reader: &mut Reader<'_>, account: AccountId, region: Region) -> Conf
     }
 }
 
-fn tls(reader: &mut Reader<'_>) -> Option<TlsFiles> {
+fn tls(reader: &mut Reader<'_>, data_dir: &Path) -> Option<Tls> {
     let certificate = reader.optional("tls-cert", form::path);
     let key = reader.optional("tls-key", form::path);
+    if reader.optional("tls", form::self_signed).is_some() {
+        // Serving one of the two would surprise whoever meant the other.
+        for key in ["tls-cert", "tls-key"] {
+            if reader.given.contains_key(key) {
+                reader.refuse(key, "cannot be used together with tls");
+            }
+        }
+        return Some(Tls::SelfSigned(data_dir.join("tls")));
+    }
     let (certificate, key) = reader.pair(("tls-cert", certificate), ("tls-key", key))?;
-    Some(TlsFiles { certificate, key })
+    Some(Tls::Files(TlsFiles { certificate, key }))
 }
 
 fn root_key(reader: &mut Reader<'_>) -> Option<RootKey> {

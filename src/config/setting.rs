@@ -84,7 +84,19 @@ pub const SETTINGS: &[Setting] = &[
         "How docker reaches the public host. Default: https when the server itself has a certificate, otherwise \
          http; set https behind a proxy that ends TLS.",
     ),
-    setting("tls-cert", "FILE", None, "PEM file of the certificate and those that it is signed by."),
+    setting(
+        "tls",
+        "self-signed",
+        None,
+        "Serve TLS with a certificate for the public host and this machine that an authority of this installation \
+         signs; both are made at the first start, in <data-dir>/tls. Not together with tls-cert and tls-key.",
+    ),
+    setting(
+        "tls-cert",
+        "FILE",
+        None,
+        "PEM file of the certificate and those that it is signed by; read again when it changes.",
+    ),
     setting("tls-key", "FILE", None, "PEM file of the certificate's private key."),
     Setting {
         key: "insecure-http",

@@ -77,6 +77,7 @@ fn every_setting_can_be_set_in_every_way() {
         "DIGITS" => "000000000042",
         "TEMPLATE" => "{account}.x.{region}.y:1",
         "http|https" => "https",
+        "self-signed" => "self-signed",
         "true|false" => "true",
         "human|json" => "json",
         "LEVEL" => "debug,longshore=trace",
@@ -175,6 +176,20 @@ fn all_problems_come_at_once_with_their_lines_and_without_secrets() {
     let found = problems(&Input { flags: &[("tls-key", "k"), ("listen", "x")], variables, file: Some(file) });
     insta::assert_snapshot!(found.join("\n"));
     assert!(!found.join("\n").contains("secret\"") && !found.join("\n").contains("too short"));
+}
+
+#[test]
+fn a_certificate_comes_from_one_place() {
+    let flags = [("listen", "0.0.0.0:1"), ("data-dir", "d"), ("tls", "self-signed")];
+    let config = load(&Input { flags: &flags, ..Input::default() }).unwrap();
+    assert_eq!(config.tls, Some(Tls::SelfSigned("d/tls".into())));
+    assert!(config.is_public_secure);
+    let both = [("tls", "self-signed"), ("tls-cert", "c"), ("tls-key", "k")];
+    let found = problems(&Input { flags: &both, ..Input::default() });
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found.iter().all(|problem| problem.contains("cannot be used together with tls")), "{found:?}");
+    let found = problems(&Input { flags: &[("tls", "yes")], ..Input::default() });
+    assert!(found.len() == 1 && found[0].contains("\"yes\" is not self-signed"), "{found:?}");
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Hall;
 use super::connection::{self, Ending};
+use super::tls::Certificates;
 
 /// How the server is told to stop.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconn
     content-type: text/plain; charset=utf-8\r\ncontent-length: 25\r\n\r\n503 too many connections\n";
 
 /// Serves the listener until `stop`, and returns when the last connection has ended.
-pub async fn listen(hall: Arc<Hall>, listener: TcpListener, tls: Option<TlsAcceptor>, stop: Stop) {
+pub async fn listen(hall: Arc<Hall>, listener: TcpListener, tls: Option<Arc<Certificates>>, stop: Stop) {
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(hall.settings.limits.connections));
     let refusals = Arc::new(Semaphore::new(REFUSALS));
@@ -64,10 +64,12 @@ pub async fn listen(hall: Arc<Hall>, listener: TcpListener, tls: Option<TlsAccep
             }
             continue;
         };
-        let (hall, tls, ending) = (Arc::clone(&hall), tls.clone(), ending.clone());
+        // Each connection keeps the certificate that it began with.
+        let acceptor = tls.as_deref().map(Certificates::acceptor);
+        let (hall, ending) = (Arc::clone(&hall), ending.clone());
         connections.spawn(async move {
             let _place = place;
-            connection::serve(&hall, stream, peer, tls, ending).await;
+            connection::serve(&hall, stream, peer, acceptor, ending).await;
         });
     }
     // New clients must be refused by the system, not accepted and left waiting.

@@ -117,7 +117,7 @@ fn pieces(template: &str) -> Vec<Piece> {
 }
 
 /// `[::1]:80` → `[::1]`, `a:80` → `a`
-fn without_port(host: &str) -> &str {
+pub(crate) fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

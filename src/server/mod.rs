@@ -37,9 +37,10 @@ use budget::Budget;
 pub use accept::{Stop, listen};
 pub use face::{Face, QueryService, face, query_service};
 pub use host::Hosts;
+pub(crate) use host::without_port;
 pub use measure::Measures;
 pub use operations::Readiness;
-pub use tls::{TlsError, acceptor};
+pub use tls::{Certificates, TlsError};
 
 /// What every connection of a server shares.
 pub struct Hall {

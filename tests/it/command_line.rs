@@ -247,3 +247,36 @@ fn version_and_help() {
         assert!(stdout.contains("Examples:"), "{stdout}");
     }
 }
+
+#[test]
+fn a_hangup_reads_the_certificate_again_and_names_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--data-dir", data, "--tls", "self-signed"];
+    let mut process = command(&arguments).spawn().unwrap();
+    let mut stdout = BufReader::new(process.stdout.take().unwrap()).lines();
+    let ready = stdout.by_ref().map(Result::unwrap).find(|line| line.starts_with("ready ")).unwrap();
+    assert!(ready.starts_with("ready https://127.0.0.1:"), "{ready}");
+    let signal = |signal: &str, process: &Child| {
+        assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().unwrap().success());
+    };
+    let mut stderr = BufReader::new(process.stderr.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    let mut wait_for = |text: &str| {
+        while !seen.last().is_some_and(|line: &String| line.contains(text)) {
+            seen.push(stderr.next().unwrap_or_else(|| panic!("no {text:?} in {seen:?}")).unwrap());
+        }
+        seen.last().unwrap().clone()
+    };
+    let trust = wait_for("docker trusts it after: sudo mkdir -p /etc/docker/certs.d/localhost:");
+    assert!(trust.ends_with("/ca.crt"), "{trust}");
+    wait_for("export AWS_CA_BUNDLE='");
+    signal("-HUP", &process);
+    wait_for("the certificate was read again");
+    std::fs::write(folder.path().join("tls/certificate.pem"), "nothing").unwrap();
+    signal("-HUP", &process);
+    wait_for("certificate.pem holds no certificate");
+    signal("-TERM", &process);
+    wait_for("stopped");
+    assert_eq!(process.wait().unwrap().code(), Some(0));
+}
