@@ -26,12 +26,12 @@ pub struct Certificates {
     authority: Option<Authority>,
     environment: Environment,
     current: ArcSwap<ServerConfig>,
-    opened_as: Print,
+    opened_as: Fingerprint,
     asked: Notify,
 }
 
 /// Modification time (seconds, nanoseconds), size and inode of both files, where they can be told.
-type Print = [Option<(i64, i64, u64, u64)>; 2];
+type Fingerprint = [Option<(i64, i64, u64, u64)>; 2];
 
 impl Certificates {
     /// Reads the operator's files, or issues a certificate for `hosts`: names and addresses without ports.
@@ -48,7 +48,7 @@ impl Certificates {
             }
         };
         // Taken before the reading, so that a change in between is seen.
-        let opened_as = print(&files);
+        let opened_as = fingerprint(&files);
         let current = ArcSwap::new(read(&files)?);
         let asked = Notify::new();
         Ok(Arc::new(Self { files, authority, environment, current, opened_as, asked }))
@@ -82,20 +82,20 @@ impl Certificates {
             let certificates = Arc::clone(&self);
             let look = tokio::task::spawn_blocking(move || certificates.look(seen, is_asked));
             match look.await {
-                Ok(print) => seen = print,
+                Ok(fingerprint) => seen = fingerprint,
                 Err(error) => tracing::error!(%error, "the certificate could not be looked at"),
             }
         }
     }
 
-    fn look(&self, seen: Print, is_asked: bool) -> Print {
+    fn look(&self, seen: Fingerprint, is_asked: bool) -> Fingerprint {
         if let Some(authority) = &self.authority
             && let Err(error) = authority.renew(self.environment.now())
         {
             tracing::error!(%error, "the certificate could not be renewed; the old one is still served");
         }
-        let print = print(&self.files);
-        if print != seen || is_asked {
+        let fingerprint = fingerprint(&self.files);
+        if fingerprint != seen || is_asked {
             match read(&self.files) {
                 Ok(config) => {
                     self.current.store(config);
@@ -106,11 +106,11 @@ impl Certificates {
                 }
             }
         }
-        print
+        fingerprint
     }
 }
 
-fn print(files: &TlsFiles) -> Print {
+fn fingerprint(files: &TlsFiles) -> Fingerprint {
     let of = |path: &Path| {
         let data = std::fs::metadata(path).ok()?;
         Some((data.mtime(), data.mtime_nsec(), data.size(), data.ino()))
