@@ -82,7 +82,7 @@ impl Certificates {
             let certificates = Arc::clone(&self);
             let look = tokio::task::spawn_blocking(move || certificates.look(seen, is_asked));
             match look.await {
-                Ok(fingerprint) => seen = fingerprint,
+                Ok(found) => seen = found,
                 Err(error) => tracing::error!(%error, "the certificate could not be looked at"),
             }
         }
@@ -94,8 +94,8 @@ impl Certificates {
         {
             tracing::error!(%error, "the certificate could not be renewed; the old one is still served");
         }
-        let fingerprint = fingerprint(&self.files);
-        if fingerprint != seen || is_asked {
+        let found = fingerprint(&self.files);
+        if found != seen || is_asked {
             match read(&self.files) {
                 Ok(config) => {
                     self.current.store(config);
@@ -106,7 +106,7 @@ impl Certificates {
                 }
             }
         }
-        fingerprint
+        found
     }
 }
 
