@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::action::Action;
 use super::caller::Caller;
-use super::resource::{OfResource, Resource};
+use super::resource::{OfResource, Repository, Resource};
 
 /// One thing to be allowed: an action on a resource, with the context keys that only the door knows.
 #[derive(Debug, Clone)]
@@ -53,6 +53,7 @@ impl Check {
 pub struct Grant {
     caller: Arc<Caller>,
     allowed: Vec<(&'static str, Resource)>,
+    missing: Vec<Repository>,
 }
 
 /// The operation asked for a proof of something that its checks did not name: a defect, answered as a
@@ -65,10 +66,19 @@ pub struct NotGranted {
 }
 
 impl Grant {
-    /// Made by [`super::Guard::authorize`] after every check was allowed.
-    pub(super) fn new(caller: Arc<Caller>, checks: Vec<Check>) -> Self {
+    /// Made by the guard after every check was allowed; `missing` are the repositories among the resources that
+    /// did not exist when it looked for their policies.
+    pub(super) fn new(caller: Arc<Caller>, checks: Vec<Check>, missing: Vec<Repository>) -> Self {
         let allowed = checks.into_iter().map(|check| (check.action, check.resource)).collect();
-        Self { caller, allowed }
+        Self { caller, allowed, missing }
+    }
+
+    /// Whether the guard found no such repository among the resources that it decided about.
+    ///
+    /// A fact of that moment, for deciding whether a push is about to create the repository; it is no answer.
+    #[must_use]
+    pub fn found_missing(&self, repository: &Repository) -> bool {
+        self.missing.contains(repository)
     }
 
     /// Who was allowed.

@@ -44,11 +44,15 @@ impl Guard {
         let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
         let base = self.base_context(caller);
         let mut known: Option<(Repository, Option<AccessFacts>)> = None;
+        let mut missing = Vec::new();
         for check in &checks {
             let facts = match &check.resource {
                 Resource::Repository(repository) => {
                     if known.as_ref().is_none_or(|(other, _)| other != repository) {
                         let facts = self.catalog.access_facts(repository).await?;
+                        if facts.is_none() {
+                            missing.push(repository.clone());
+                        }
                         known = Some((repository.clone(), facts));
                     }
                     known.as_ref().and_then(|(_, facts)| facts.as_ref())
@@ -70,7 +74,33 @@ impl Guard {
                 return Err(AccessError::Denied { sentence });
             }
         }
-        Ok(Grant::new(Arc::clone(caller), checks))
+        Ok(Grant::new(Arc::clone(caller), checks, missing))
+    }
+
+    /// The grant of the first check that is allowed, or `None`: for a resource that the server looks for on the
+    /// caller's behalf. The caller did not ask for those that are passed over, so they leave no audit record.
+    ///
+    /// # Errors
+    /// [`AccessError::Identity`] and [`AccessError::Catalog`] when policies cannot be read.
+    pub async fn authorize_first(
+        &self,
+        caller: &Arc<Caller>,
+        candidates: Vec<Check>,
+    ) -> Result<Option<Grant>, AccessError> {
+        let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let base = self.base_context(caller);
+        for check in candidates {
+            let facts = match &check.resource {
+                Resource::Repository(repository) => self.catalog.access_facts(repository).await?,
+                _ => None,
+            };
+            let decision = decide(caller, &check, &policies, facts.as_ref(), &base);
+            if matches!(decision, Decision::Allowed(_)) {
+                self.audit.record(caller, &check, &decision);
+                return Ok(Some(Grant::new(Arc::clone(caller), vec![check], Vec::new())));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the caller could still perform `check` if the repository had `proposed` as its policy: the

@@ -53,7 +53,7 @@ pub(crate) fn root(account: &AccountId) -> Arc<Caller> {
 
 /// A grant of these checks to the root of the test account.
 pub(crate) fn grant(checks: Vec<Check>) -> Grant {
-    Grant::new(root(&registry().account), checks)
+    Grant::new(root(&registry().account), checks, Vec::new())
 }
 
 /// The proof of one action for the root of the test account.

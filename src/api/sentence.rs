@@ -89,6 +89,11 @@ pub fn catalog(error: &Error) -> String {
         Error::LayerInaccessible { place, digest } => {
             format!("Layer with digest '{digest}' is not accessible in {}", of_repository(place))
         }
+        Error::LayerReferenced { place, digest, images } => format!(
+            "Layer with digest '{digest}' cannot be deleted because images with digests '[{}]' in {} refer to it",
+            images.join(", "),
+            of_repository(place)
+        ),
         // (unverified)
         Error::LayerAlreadyExists { place, digest } => format!(
             "Layer with digest '{digest}' already exists in the repository with name '{}' in registry with id '{}'",

@@ -48,7 +48,8 @@ const KEEP_LINK: &str = "UPDATE blob_link SET review_after = NULL \
 const DELETE_LINK: &str =
     "DELETE FROM blob_link WHERE repository_id = $1 AND digest = $2 AND review_after <= $3";
 
-const REVIEW_BLOB: &str = "UPDATE blob SET review_after = $2 WHERE digest = $1";
+/// The last link may have gone: the next round looks.
+pub(super) const REVIEW_BLOB: &str = "UPDATE blob SET review_after = $2 WHERE digest = $1";
 
 const DUE_BLOBS: &str = "SELECT digest, generation FROM blob WHERE review_after <= $1 AND digest > $2 \
     ORDER BY digest LIMIT $3";

@@ -114,6 +114,16 @@ pub enum Error {
         /// The layer.
         digest: Digest,
     },
+    /// Images refer to the layer, so it cannot be deleted; ECR has no operation that could.
+    #[error("layer {digest} is needed by images")]
+    LayerReferenced {
+        /// The repository.
+        place: Place,
+        /// The layer.
+        digest: Digest,
+        /// Digests of some of the images, at least one.
+        images: Vec<String>,
+    },
     /// LayerAlreadyExistsException
     #[error("layer {digest} exists")]
     LayerAlreadyExists {

@@ -7,16 +7,20 @@
 //! * no answer about one repository depends on what lies in another;
 //! * an answer that a push relies upon ("this layer is there") holds for the collector's grace at least: it
 //!   gives a link whose review is near a new term;
-//! * the pull path writes nothing.
+//! * the pull path writes nothing;
+//! * a layer that an image needs cannot be deleted; one that none needs is gone for this repository at once,
+//!   also when somebody was told a moment ago that it is there.
 
+mod delete;
+mod mount;
 #[cfg(test)]
 mod tests;
 
 use oci::Digest;
 
-use super::upload::{INSERT_LINK, stored_generation};
-use super::{Catalog, Error, Place, REPOSITORY_ID, repository_parameters};
-use crate::access::action::{BatchCheckLayerAvailability, GetDownloadUrlForLayer, InitiateLayerUpload};
+use super::upload::stored_generation;
+use super::{Catalog, Error, repository_parameters};
+use crate::access::action::{BatchCheckLayerAvailability, GetDownloadUrlForLayer};
 use crate::access::{Allowed, LayerTicket, Repository};
 use crate::store::blob::{self, Object, Reader};
 use crate::store::db::Row;
@@ -145,36 +149,6 @@ impl Catalog {
             return Err(Error::LayerInaccessible { place: repository.into(), digest: digest.clone() });
         }
         Ok(LayerTicket::issue(allowed, digest, self.environment.now()))
-    }
-
-    /// Makes a layer of `from` readable in the repository of `here`; returns its length, or `None` when `from`
-    /// does not have it and the client must upload it.
-    ///
-    /// # Errors
-    /// [`Error::RepositoryNotFound`] for the repository of `here` only: what is wrong with the source is not told.
-    pub async fn mount_layer(
-        &self,
-        here: &Allowed<InitiateLayerUpload>,
-        from: &Allowed<GetDownloadUrlForLayer>,
-        digest: &Digest,
-    ) -> Result<Option<u64>, Error> {
-        let place = || Place::from(here.resource());
-        self.require_repository(here.resource()).await?;
-        let Some(source) = self.whole_layer(from.resource(), digest).await? else { return Ok(None) };
-        let now = self.environment.now();
-        let review_after = now.saturating_add(self.limits.blob_grace);
-        transaction!(self.database, open => {
-            let row = open.row(REPOSITORY_ID, repository_parameters(here.resource())).await?;
-            let id: String = row.ok_or_else(|| Error::RepositoryNotFound(place()))?.get(0)?;
-            // The source's link is read again here: while it is there the collector cannot take the blob.
-            let mut parameters = repository_parameters(from.resource());
-            parameters.extend(params![digest.as_str()]);
-            if open.row(FIND, parameters).await?.is_none() {
-                return Ok(None);
-            }
-            open.execute(INSERT_LINK, params![id.as_str(), digest.as_str(), now, review_after]).await?;
-            Ok::<_, Error>(Some(source.object.size_bytes))
-        })
     }
 
     async fn open(&self, repository: &Repository, digest: &Digest) -> Result<Option<Reader>, Error> {

@@ -82,7 +82,7 @@ impl StoredRepository {
 }
 
 /// Reads a name column.
-fn stored_name(text: &str) -> Result<RepositoryName, Error> {
+pub(in crate::catalog) fn stored_name(text: &str) -> Result<RepositoryName, Error> {
     RepositoryName::parse(text)
         .map_err(|_| crate::store::db::Error::Corrupt(format!("{text:?} is no repository name")).into())
 }

@@ -179,6 +179,7 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
         E::TooManyTags => "TooManyTagsException",
         E::InvalidTagParameter { .. } => "InvalidTagParameterException",
         E::ImageReferenced { .. }
+        | E::LayerReferenced { .. }
         | E::InvalidParameter { .. }
         | E::InvalidParameterMessage(_)
         | E::NotSupported { .. }

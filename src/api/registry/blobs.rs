@@ -1,13 +1,14 @@
-//! Blobs: is it there, give it to me (ecr.md §8.4).
+//! Blobs: is it there, give it to me, remove it (ecr.md §8.4).
 //!
 //! GET answers with the bytes themselves, not with ECR's redirect to a bucket: they lie here, and a client that
 //! forwards its password to the target, or one behind a proxy, has nothing to get wrong.
 
+use http::StatusCode;
 use oci::Digest;
 
 use super::Error;
 use crate::access::{Grant, Repository, action};
-use crate::api::{Incoming, Outgoing, Services, blob_answer};
+use crate::api::{Body, Incoming, Outgoing, Services, blob_answer};
 use crate::catalog;
 use crate::catalog::layer::LayerQuestion;
 
@@ -45,6 +46,17 @@ pub(super) async fn head(
     };
     let length = length.ok_or_else(|| unknown(&repository, digest))?;
     Ok(blob_answer::headers_only(&incoming.head, digest, length))
+}
+
+/// `DELETE /v2/<name>/blobs/<digest>`: of a blob that no image of the repository needs.
+pub(super) async fn delete(services: &Services, grant: &Grant, digest: &Digest) -> Result<Outgoing, Error> {
+    let allowed = grant.take::<action::BatchDeleteImage>()?;
+    if !services.catalog.delete_layer(&allowed, digest).await? {
+        return Err(unknown(allowed.resource(), digest));
+    }
+    let mut response = Outgoing::new(Body::empty());
+    *response.status_mut() = StatusCode::ACCEPTED;
+    Ok(response)
 }
 
 fn unknown(repository: &Repository, digest: &Digest) -> Error {

@@ -44,7 +44,10 @@ pub(super) fn checks(operation: &Operation, registry: &Registry) -> Checks {
             Check::new::<BatchCheckLayerAvailability>(on(name)),
             Check::new::<GetDownloadUrlForLayer>(on(name)),
         ),
+        // ECR has no action of its own for it; who may delete images may delete what images leave behind.
+        Operation::DeleteBlob(name, _) => Checks::All(vec![Check::new::<BatchDeleteImage>(on(name))]),
         Operation::StartUpload(name) | Operation::MountBlob { name, from: None, .. } => {
+            // Without a source the right to read one is asked for when one is found (`uploads::mount`).
             Checks::All(vec![Check::new::<InitiateLayerUpload>(on(name))])
         }
         // Whoever may not read the source gets an ordinary upload, and is not told whether the blob exists.

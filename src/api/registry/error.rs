@@ -219,7 +219,9 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
             (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED")
         }
         E::LimitExceeded { .. } => (StatusCode::FORBIDDEN, "DENIED"),
-        E::ImageReferenced { .. } => (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED"),
+        E::ImageReferenced { .. } | E::LayerReferenced { .. } => {
+            (StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED")
+        }
         // These belong to operations that this face does not have.
         E::RepositoryAlreadyExists(_)
         | E::RepositoryNotEmpty(_)

@@ -99,9 +99,13 @@ async fn dispatch(
         }
         Operation::GetBlob(_, digest) => blobs::get(services, grant, &digest, &incoming).await,
         Operation::HeadBlob(_, digest) => blobs::head(services, grant, &digest, &incoming).await,
+        Operation::DeleteBlob(_, digest) => blobs::delete(services, grant, &digest).await,
         Operation::StartUpload(name) => uploads::start(services, grant, &name).await,
-        Operation::MountBlob { name, digest, from: _ } => {
+        Operation::MountBlob { name, digest, from: Some(_) } => {
             uploads::mount(services, grant, &name, &digest).await
+        }
+        Operation::MountBlob { name, digest, from: None } => {
+            uploads::mount_from_any(services, grant, &name, &digest).await
         }
         Operation::UploadWhole(name, digest) => {
             uploads::whole(services, grant, &name, &digest, incoming).await

@@ -23,6 +23,8 @@ pub enum Operation {
     GetBlob(RepositoryName, Digest),
     /// `HEAD /v2/<name>/blobs/<digest>`
     HeadBlob(RepositoryName, Digest),
+    /// `DELETE /v2/<name>/blobs/<digest>`
+    DeleteBlob(RepositoryName, Digest),
     /// `POST /v2/<name>/blobs/uploads/`
     StartUpload(RepositoryName),
     /// `POST /v2/<name>/blobs/uploads/?mount=<digest>[&from=<name>]`
@@ -31,7 +33,7 @@ pub enum Operation {
         name: RepositoryName,
         /// The blob.
         digest: Digest,
-        /// Where it is readable; without it the mount becomes an upload.
+        /// Where it is readable; without it the server looks for a repository that the caller may read.
         from: Option<RepositoryName>,
     },
     /// `POST /v2/<name>/blobs/uploads/?digest=<digest>` with the whole blob as body
@@ -110,6 +112,7 @@ impl Operation {
             Self::DeleteManifest(..) => "DeleteManifest",
             Self::GetBlob(..) => "GetBlob",
             Self::HeadBlob(..) => "HeadBlob",
+            Self::DeleteBlob(..) => "DeleteBlob",
             Self::StartUpload(_) => "StartUpload",
             Self::MountBlob { .. } => "MountBlob",
             Self::UploadWhole(..) => "UploadWhole",
@@ -145,8 +148,8 @@ impl Operation {
             Route::Blob(name, digest) => match *method {
                 Method::GET => Self::GetBlob(name, digest),
                 Method::HEAD => Self::HeadBlob(name, digest),
-                // ECR has no operation that deletes a layer: layers go when no image refers to them.
-                _ => return Err(Refusal::Method("GET, HEAD")),
+                Method::DELETE => Self::DeleteBlob(name, digest),
+                _ => return Err(Refusal::Method("GET, HEAD, DELETE")),
             },
             Route::Uploads(name) if *method == Method::POST => start(name, &query)?,
             Route::Uploads(_) => return Err(Refusal::Method("POST")),
@@ -170,9 +173,14 @@ impl Operation {
 
 fn start(name: RepositoryName, query: &Query) -> Result<Operation, Refusal> {
     if let Some(digest) = query.digest("mount")? {
-        // A source that is no repository name cannot hold the blob: the mount becomes an upload.
-        let from = query.first("from").and_then(|from| RepositoryName::parse(from).ok());
-        return Ok(Operation::MountBlob { name, digest, from });
+        return Ok(match query.first("from").filter(|from| !from.is_empty()) {
+            None => Operation::MountBlob { name, digest, from: None },
+            Some(from) => match RepositoryName::parse(from) {
+                Ok(from) => Operation::MountBlob { name, digest, from: Some(from) },
+                // What is no repository name cannot hold the blob, and the client asked for no other source.
+                Err(_) => Operation::StartUpload(name),
+            },
+        });
     }
     Ok(match query.digest("digest")? {
         Some(digest) => Operation::UploadWhole(name, digest),
@@ -255,10 +263,11 @@ mod tests {
         );
         assert_eq!(parse(&format!("digest={digest}")), Operation::UploadWhole(name("a/b"), digest.clone()));
         assert_eq!(parse(""), Operation::StartUpload(name("a/b")));
-        assert!(matches!(
-            parse(&format!("mount={digest}&from=../etc")),
-            Operation::MountBlob { from: None, .. }
-        ));
+        assert_eq!(parse(&format!("mount={digest}&from=../etc")), Operation::StartUpload(name("a/b")));
+        for anonymous in [format!("mount={digest}"), format!("mount={digest}&from=")] {
+            let expected = Operation::MountBlob { name: name("a/b"), digest: digest.clone(), from: None };
+            assert_eq!(parse(&anonymous), expected);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use oci::{Digest, RepositoryName, UploadId};
 
 use super::manifests::DOCKER_CONTENT_DIGEST;
 use super::{Error, drain};
-use crate::access::{Grant, action};
+use crate::access::{Check, Grant, action};
 use crate::api::{Body, Incoming, Outgoing, Services};
 use crate::catalog;
 use crate::catalog::upload::{Chunk, Source};
@@ -44,6 +44,26 @@ pub(super) async fn mount(
         && services.catalog.mount_layer(&here, &from, digest).await?.is_some()
     {
         return Ok(created(name, digest));
+    }
+    start(services, grant, name).await
+}
+
+/// `POST ?mount=…` without a source: the same from any repository of the registry that holds the blob and that
+/// the caller may read. One answer for "nobody has it" and "you may not read it".
+pub(super) async fn mount_from_any(
+    services: &Services,
+    grant: &Grant,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<Outgoing, Error> {
+    let here = grant.take::<action::InitiateLayerUpload>()?;
+    let sources = services.catalog.mount_sources(&here, digest).await?;
+    let checks = sources.into_iter().map(Check::new::<action::GetDownloadUrlForLayer>).collect();
+    if let Some(readable) = services.guard.authorize_first(grant.caller(), checks).await? {
+        let from = readable.take::<action::GetDownloadUrlForLayer>()?;
+        if services.catalog.mount_layer(&here, &from, digest).await?.is_some() {
+            return Ok(created(name, digest));
+        }
     }
     start(services, grant, name).await
 }

@@ -67,6 +67,30 @@ async fn a_mount_links_what_the_source_holds() {
 }
 
 #[tokio::test]
+async fn the_sources_of_a_mount_are_those_of_the_registry_newest_first() {
+    for room in rooms().await {
+        let digest = Digest::sha256_of(b"layer");
+        let here = allow::<InitiateLayerUpload>(repository("app"));
+        assert_eq!(room.catalog.mount_sources(&here, &digest).await.unwrap(), []);
+        let mut names = vec!["app".to_owned(), "other".to_owned()];
+        names.extend((0..20).map(|number| format!("more/{number}")));
+        for name in &names {
+            if name.starts_with("more") {
+                room.add_repository(name).await;
+            }
+            room.push(name, b"layer").await.unwrap();
+            room.clock.advance(SECOND);
+        }
+        // The same layer in another account of the same installation is nobody's business here.
+        room.write("UPDATE repository SET account = '999999999999' WHERE name = 'more/19'", params![]).await;
+        let sources = room.catalog.mount_sources(&here, &digest).await.unwrap();
+        let sources: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        let newest_first: Vec<&str> = names.iter().rev().skip(1).take(16).map(String::as_str).collect();
+        assert_eq!(sources, newest_first, "{}", room.test.engine);
+    }
+}
+
+#[tokio::test]
 async fn a_download_url_needs_an_image() {
     for room in rooms().await {
         let digest = room.push("app", b"layer").await.unwrap().digest;

@@ -20,6 +20,9 @@ const MIGRATIONS: &[Migration] = &[
         version: 4,
         name: "orphaned_referrer",
         sql: include_str!("../../../migrations/0004_orphaned_referrer.sql"),
+        version: 4,
+        name: "creation template",
+        sql: include_str!("../../../migrations/0004_creation_template.sql"),
     },
 ];
 
