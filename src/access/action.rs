@@ -28,7 +28,8 @@ macro_rules! actions {
 }
 
 actions! { "ecr" on Registry:
-    GetAuthorizationToken DescribeRegistry
+    CreateRepositoryCreationTemplate DeleteRepositoryCreationTemplate DescribeRegistry
+    DescribeRepositoryCreationTemplates GetAuthorizationToken UpdateRepositoryCreationTemplate
 }
 
 actions! { "ecr" on Repository:

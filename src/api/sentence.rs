@@ -52,6 +52,16 @@ pub fn catalog(error: &Error) -> String {
         Error::LifecyclePolicyNotFound(place) => {
             format!("Lifecycle policy does not exist for {}", of_repository(place))
         }
+        // (unverified) by analogy with its neighbours.
+        Error::TemplateAlreadyExists { account, prefix } => format!(
+            "The repository creation template with prefix '{prefix}' already exists in the registry with id \
+             '{account}'"
+        ),
+        // (unverified)
+        Error::TemplateNotFound { account, prefix } => format!(
+            "The repository creation template with prefix '{prefix}' does not exist in the registry with id \
+             '{account}'"
+        ),
         Error::ImageNotFound { place, digest, tag } => format!(
             "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with \
              name '{}' in the registry with id '{}'",

@@ -38,6 +38,22 @@ pub enum Error {
     /// LifecyclePolicyNotFoundException
     #[error("repository {} has no lifecycle policy", .0.name)]
     LifecyclePolicyNotFound(Place),
+    /// TemplateAlreadyExistsException
+    #[error("a creation template for {prefix} exists")]
+    TemplateAlreadyExists {
+        /// The registry's account.
+        account: AccountId,
+        /// The prefix, as it was sent.
+        prefix: String,
+    },
+    /// TemplateNotFoundException
+    #[error("there is no creation template for {prefix}")]
+    TemplateNotFound {
+        /// The registry's account.
+        account: AccountId,
+        /// The prefix, as it was sent.
+        prefix: String,
+    },
     /// ImageNotFoundException
     #[error("the image does not exist")]
     ImageNotFound {

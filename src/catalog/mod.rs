@@ -11,6 +11,7 @@
 
 mod access_facts;
 mod collector;
+pub mod creation_template;
 mod error;
 pub mod image;
 pub mod layer;

@@ -22,9 +22,11 @@ mod tags;
 #[cfg(test)]
 mod tests;
 
+pub(in crate::catalog) use create::Documents;
 pub use create::{InitialTags, NewRepository};
 pub use describe::RepositoryPage;
 pub use lifecycle_policy::StoredLifecyclePolicy;
+pub(in crate::catalog) use lifecycle_policy::parse as parse_lifecycle_policy;
 pub use policy::{BoundPolicy, RepositoryPolicy};
 pub use tags::ResourceTags;
 
@@ -36,7 +38,7 @@ use crate::environment::Micros;
 use crate::store::db::Row;
 
 /// The only encryption that a repository can ask for: what ECR calls a repository without a KMS key.
-const ENCRYPTION_TYPE: &str = "AES256";
+pub const ENCRYPTION_TYPE: &str = "AES256";
 
 /// A repository as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]

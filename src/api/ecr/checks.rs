@@ -9,11 +9,11 @@ use policy::{AccountId, Arn, Context, Region};
 use super::Error;
 use crate::access::action::{
     BatchCheckLayerAvailability, BatchDeleteImage, BatchGetImage, CompleteLayerUpload, CreateRepository,
-    DeleteLifecyclePolicy, DeleteRepository, DeleteRepositoryPolicy, DescribeAllRepositories, DescribeImages,
-    DescribeRegistry, DescribeRepositories, GetAuthorizationToken, GetDownloadUrlForLayer,
+    CreateRepositoryCreationTemplate, DeleteLifecyclePolicy, DeleteRepository, DeleteRepositoryCreationTemplate, DeleteRepositoryPolicy, DescribeAllRepositories, DescribeImages,
+    DescribeRegistry, DescribeRepositories, DescribeRepositoryCreationTemplates, GetAuthorizationToken, GetDownloadUrlForLayer,
     GetLifecyclePolicy, GetRepositoryPolicy, InitiateLayerUpload, ListImages, ListTagsForResource, PassRole,
     PutImage, PutImageScanningConfiguration, PutImageTagMutability, PutLifecyclePolicy, SetRepositoryPolicy,
-    TagResource, UntagResource, UploadLayerPart,
+    TagResource, UntagResource, UpdateRepositoryCreationTemplate, UploadLayerPart,
 };
 use crate::access::{Caller, Check, Identity, Registry, Repository, Resource};
 use crate::catalog;
@@ -74,7 +74,7 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             Ok(checks)
         }
         Operation::CreateRepositoryCreationTemplate(input) => {
-            let mut checks = on_all("ecr:CreateRepositoryCreationTemplate")?;
+            let mut checks = vec![Check::new::<CreateRepositoryCreationTemplate>(scope.own())];
             checks.extend(scope.template_rights(
                 input.lifecycle_policy.is_some(),
                 input.repository_policy.is_some(),
@@ -92,7 +92,9 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
         Operation::DeleteRepository(input) => {
             one(Check::new::<DeleteRepository>(on(&input.registry_id, &input.repository_name)?))
         }
-        Operation::DeleteRepositoryCreationTemplate(_) => on_all("ecr:DeleteRepositoryCreationTemplate"),
+        Operation::DeleteRepositoryCreationTemplate(_) => {
+            one(Check::new::<DeleteRepositoryCreationTemplate>(scope.own()))
+        }
         Operation::DeleteRepositoryPolicy(input) => {
             one(Check::new::<DeleteRepositoryPolicy>(on(&input.registry_id, &input.repository_name)?))
         }
@@ -131,7 +133,7 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             }
         },
         Operation::DescribeRepositoryCreationTemplates(_) => {
-            on_all("ecr:DescribeRepositoryCreationTemplates")
+            one(Check::new::<DescribeRepositoryCreationTemplates>(scope.own()))
         }
         Operation::GetAccountSetting(input) => {
             one(named("ecr:GetAccountSetting", scope.own().into()).with_context(account_setting(&input.name)))
@@ -225,7 +227,7 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
             Ok(checks)
         }
         Operation::UpdateRepositoryCreationTemplate(input) => {
-            let mut checks = on_all("ecr:UpdateRepositoryCreationTemplate")?;
+            let mut checks = vec![Check::new::<UpdateRepositoryCreationTemplate>(scope.own())];
             checks.extend(scope.template_rights(
                 input.lifecycle_policy.is_some(),
                 input.repository_policy.is_some(),

@@ -6,7 +6,7 @@
 
 use aws::ecr::Operation;
 
-use super::{Error, image_listings, images, layers, lifecycle, policies, registry, repositories, tags};
+use super::{Error, creation_templates, image_listings, images, layers, lifecycle, policies, registry, repositories, tags};
 use crate::access::Grant;
 use crate::api::Services;
 
@@ -38,12 +38,15 @@ operations! {
         BatchGetImage => images::batch_get_image,
         CompleteLayerUpload => layers::complete_layer_upload,
         CreateRepository => repositories::create_repository,
+        CreateRepositoryCreationTemplate => creation_templates::create_repository_creation_template,
         DeleteLifecyclePolicy => lifecycle::delete_lifecycle_policy,
         DeleteRepository => repositories::delete_repository,
+        DeleteRepositoryCreationTemplate => creation_templates::delete_repository_creation_template,
         DeleteRepositoryPolicy => policies::delete_repository_policy,
         DescribeImages => image_listings::describe_images,
         DescribeRegistry => registry::describe_registry,
         DescribeRepositories => repositories::describe_repositories,
+        DescribeRepositoryCreationTemplates => creation_templates::describe_repository_creation_templates,
         GetAuthorizationToken => registry::get_authorization_token,
         GetDownloadUrlForLayer => layers::get_download_url_for_layer,
         GetLifecyclePolicy => lifecycle::get_lifecycle_policy,
@@ -59,20 +62,21 @@ operations! {
         SetRepositoryPolicy => policies::set_repository_policy,
         TagResource => tags::tag_resource,
         UntagResource => tags::untag_resource,
+        UpdateRepositoryCreationTemplate => creation_templates::update_repository_creation_template,
         UploadLayerPart => layers::upload_layer_part,
     }
     not_built {
         BatchGetRepositoryScanningConfiguration CreatePullThroughCacheRule
-        CreateRepositoryCreationTemplate DeletePullThroughCacheRule DeleteRegistryPolicy
-        DeleteRepositoryCreationTemplate DeleteSigningConfiguration DeregisterPullTimeUpdateExclusion
+        DeletePullThroughCacheRule DeleteRegistryPolicy
+        DeleteSigningConfiguration DeregisterPullTimeUpdateExclusion
         DescribeImageReplicationStatus DescribeImageScanFindings DescribeImageSigningStatus
         DescribePullThroughCacheRules DescribeReplicationBackfillResults
-        DescribeRepositoryCreationTemplates GetAccountSetting GetLifecyclePolicyPreview GetRegistryPolicy
+        GetAccountSetting GetLifecyclePolicyPreview GetRegistryPolicy
         GetRegistryScanningConfiguration GetSigningConfiguration ListPullTimeUpdateExclusions
         ListReplicationBackfills PutAccountSetting PutRegistryPolicy PutRegistryScanningConfiguration
         PutReplicationConfiguration PutSigningConfiguration RegisterPullTimeUpdateExclusion
         StartImageScan StartLifecyclePolicyPreview StartReplicationBackfill StopReplicationBackfill
-        UpdateImageStorageClass UpdatePullThroughCacheRule UpdateRepositoryCreationTemplate
+        UpdateImageStorageClass UpdatePullThroughCacheRule
         ValidatePullThroughCacheRule
     }
 }

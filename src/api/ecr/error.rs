@@ -161,6 +161,8 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
         E::RepositoryNotEmpty(_) => "RepositoryNotEmptyException",
         E::RepositoryPolicyNotFound(_) => "RepositoryPolicyNotFoundException",
         E::LifecyclePolicyNotFound(_) => "LifecyclePolicyNotFoundException",
+        E::TemplateAlreadyExists { .. } => "TemplateAlreadyExistsException",
+        E::TemplateNotFound { .. } => "TemplateNotFoundException",
         E::ImageNotFound { .. } => "ImageNotFoundException",
         E::ImageAlreadyExists { .. } => "ImageAlreadyExistsException",
         E::ImageTagAlreadyExists { .. } => "ImageTagAlreadyExistsException",

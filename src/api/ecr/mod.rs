@@ -10,6 +10,7 @@
 
 mod body;
 mod checks;
+mod creation_templates;
 mod dispatch;
 mod error;
 mod image_listings;

@@ -46,12 +46,11 @@ pub(super) async fn get_repository_policy(
 ) -> Result<GetRepositoryPolicyResponse, Error> {
     let allowed = grant.take::<action::GetRepositoryPolicy>()?;
     let policy = services.catalog.repository_policy(&allowed).await?;
-    let ids = current_ids(services, policy.principals.keys().cloned()).await?;
     let address = allowed.resource();
     Ok(GetRepositoryPolicyResponse {
         registry_id: Some(address.registry.account.to_string()),
         repository_name: Some(address.name.to_string()),
-        policy_text: Some(shown(&policy, &ids)),
+        policy_text: Some(current_text(services, &policy).await?),
     })
 }
 
@@ -62,13 +61,25 @@ pub(super) async fn delete_repository_policy(
 ) -> Result<DeleteRepositoryPolicyResponse, Error> {
     let allowed = grant.take::<action::DeleteRepositoryPolicy>()?;
     let removed = services.catalog.delete_repository_policy(&allowed).await?;
-    let ids = current_ids(services, removed.principals.keys().cloned()).await?;
     let address = allowed.resource();
     Ok(DeleteRepositoryPolicyResponse {
         registry_id: Some(address.registry.account.to_string()),
         repository_name: Some(address.name.to_string()),
-        policy_text: Some(shown(&removed, &ids)),
+        policy_text: Some(current_text(services, &removed).await?),
     })
+}
+
+/// A policy text, checked and bound to the users and roles that exist now.
+pub(super) async fn bind(services: &Services, text: &str) -> Result<BoundPolicy, Error> {
+    let policy = RepositoryPolicy::parse(text)?;
+    let ids = current_ids(services, policy.entities()).await?;
+    Ok(policy.bind(ids)?)
+}
+
+/// The text of a stored policy as ECR prints it now.
+pub(super) async fn current_text(services: &Services, policy: &BoundPolicy) -> Result<String, Error> {
+    let ids = current_ids(services, policy.principals.keys().cloned()).await?;
+    Ok(shown(policy, &ids))
 }
 
 /// The unique ids that users and roles have now; those that do not exist are left out.

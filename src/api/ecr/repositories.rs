@@ -28,7 +28,9 @@ pub(super) async fn create_repository(
     if input.image_scanning_configuration.and_then(|setting| setting.scan_on_push) == Some(true) {
         return Err(catalog::Error::scan_on_push().into());
     }
-    refuse_kms(input.encryption_configuration.as_ref())?;
+    if let Some(encryption) = &input.encryption_configuration {
+        refuse_kms(&encryption.encryption_type, encryption.kms_key.as_deref())?;
+    }
     let tags = match input.tags {
         Some(tags) if !tags.is_empty() => Some(InitialTags {
             allowed: grant.take::<action::TagResource>()?,
@@ -127,7 +129,7 @@ fn position(key: &str) -> Result<RepositoryName, Error> {
 }
 
 /// Mode and filters as they were sent; both may be missing.
-fn tag_mutability(
+pub(super) fn tag_mutability(
     mode: Option<&str>,
     filters: Option<&[ImageTagMutabilityExclusionFilter]>,
 ) -> Result<TagMutability, Error> {
@@ -171,13 +173,12 @@ fn tag_mutability(
 }
 
 /// Bytes lie on the operator's own volume; a KMS key would protect nothing here, so it is not stored either.
-fn refuse_kms(encryption: Option<&EncryptionConfiguration>) -> Result<(), Error> {
-    let Some(encryption) = encryption else { return Ok(()) };
-    if encryption.encryption_type != "AES256" {
-        let what = format!("Encryption with AWS KMS (encryptionType {})", encryption.encryption_type);
+pub(super) fn refuse_kms(encryption_type: &str, key: Option<&str>) -> Result<(), Error> {
+    if encryption_type != catalog::repository::ENCRYPTION_TYPE {
+        let what = format!("Encryption with AWS KMS (encryptionType {encryption_type})");
         return Err(catalog::Error::NotSupported { what }.into());
     }
-    if encryption.kms_key.is_some() {
+    if key.is_some() {
         // (unverified)
         return Err(Error::parameter("kmsKey", "kmsKey can't be set when encryptionType is AES256"));
     }
@@ -205,7 +206,7 @@ fn shown(stored: &StoredRepository, names: &Names) -> Repository {
 }
 
 /// Only shown when there are any (ecr.md §3).
-fn shown_filters(setting: &TagMutability) -> Option<Vec<ImageTagMutabilityExclusionFilter>> {
+pub(super) fn shown_filters(setting: &TagMutability) -> Option<Vec<ImageTagMutabilityExclusionFilter>> {
     let filter = |filter: &TagFilter| ImageTagMutabilityExclusionFilter {
         filter_type: "WILDCARD".to_owned(),
         filter: filter.as_str().to_owned(),

@@ -227,6 +227,8 @@ fn catalog_wire(error: &catalog::Error) -> Wire {
         | E::RepositoryNotEmpty(_)
         | E::RepositoryPolicyNotFound(_)
         | E::LifecyclePolicyNotFound(_)
+        | E::TemplateAlreadyExists { .. }
+        | E::TemplateNotFound { .. }
         | E::ImageAlreadyExists { .. }
         | E::LayerAlreadyExists { .. }
         | E::TooManyTags

@@ -1,9 +1,10 @@
 //! CreateRepository (ecr.md §3).
 
-use super::{ENCRYPTION_TYPE, ResourceTags, StoredRepository};
+use super::{BoundPolicy, ENCRYPTION_TYPE, ResourceTags, StoredRepository};
 use crate::access::Allowed;
 use crate::access::action::{CreateRepository, TagResource};
 use crate::catalog::{Catalog, Error, TagMutability};
+use crate::lifecycle::LifecyclePolicy;
 use crate::{params, transaction};
 
 /// What a new repository shall be like.
@@ -24,11 +25,20 @@ pub struct InitialTags {
     pub tags: ResourceTags,
 }
 
+/// The documents that a repository made by a template begins with.
+#[derive(Debug, Default)]
+pub(in crate::catalog) struct Documents {
+    /// Its policy.
+    pub(in crate::catalog) policy: Option<BoundPolicy>,
+    /// Its lifecycle policy.
+    pub(in crate::catalog) lifecycle_policy: Option<LifecyclePolicy>,
+}
+
 const COUNT: &str = "SELECT COUNT(*) FROM repository WHERE account = $1 AND region = $2";
 
 const INSERT: &str = "INSERT INTO repository (id, account, region, name, created_at, tag_mutability, \
     tag_mutability_filters, scan_on_push, encryption_type, kms_key, policy, lifecycle_policy, \
-    lifecycle_evaluated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, NULL, NULL, NULL, 0) \
+    lifecycle_evaluated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, $8, NULL, $9, $10, 0) \
     ON CONFLICT (account, region, name) DO NOTHING";
 
 impl Catalog {
@@ -41,6 +51,16 @@ impl Catalog {
         allowed: &Allowed<CreateRepository>,
         new: NewRepository,
     ) -> Result<StoredRepository, Error> {
+        self.insert_repository(allowed, new, &Documents::default()).await
+    }
+
+    /// The same for a repository that begins with documents: their author was allowed to set them.
+    pub(in crate::catalog) async fn insert_repository(
+        &self,
+        allowed: &Allowed<CreateRepository>,
+        new: NewRepository,
+        documents: &Documents,
+    ) -> Result<StoredRepository, Error> {
         let address = allowed.resource();
         let tags = match &new.tags {
             // The proof is for one repository; tags must not reach another through a mix-up of proofs.
@@ -50,6 +70,8 @@ impl Catalog {
             Some(initial) => initial.tags.as_slice(),
             None => &[],
         };
+        let policy = documents.policy.as_ref().map(BoundPolicy::column).transpose()?;
+        let lifecycle_policy = documents.lifecycle_policy.as_ref().map(LifecyclePolicy::canonical_text);
         let id = self.environment.new_id()?;
         let created = StoredRepository {
             address: address.clone(),
@@ -77,6 +99,8 @@ impl Catalog {
                         created.tag_mutability.mode.as_str(),
                         created.tag_mutability.filters_column(),
                         ENCRYPTION_TYPE,
+                        policy.as_deref(),
+                        lifecycle_policy.as_deref(),
                     ],
                 )
                 .await?;

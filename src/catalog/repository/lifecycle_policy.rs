@@ -44,10 +44,7 @@ impl Catalog {
         text: &str,
     ) -> Result<LifecyclePolicy, Error> {
         let address = allowed.resource();
-        let policy = LifecyclePolicy::parse(text).map_err(|fault| Error::InvalidParameter {
-            parameter: "LifecyclePolicyText",
-            constraint: format!("Lifecycle policy validation failure: {fault}"),
-        })?;
+        let policy = parse(text)?;
         transaction!(self.database, open => {
             let mut parameters = repository_parameters(address);
             parameters.extend(params![text]);
@@ -86,6 +83,17 @@ impl Catalog {
             Ok::<_, Error>(removed)
         })
     }
+}
+
+/// Reads a policy as it was sent.
+///
+/// # Errors
+/// [`Error::InvalidParameter`] at `LifecyclePolicyText` with the fault.
+pub(in crate::catalog) fn parse(text: &str) -> Result<LifecyclePolicy, Error> {
+    LifecyclePolicy::parse(text).map_err(|fault| Error::InvalidParameter {
+        parameter: "LifecyclePolicyText",
+        constraint: format!("Lifecycle policy validation failure: {fault}"),
+    })
 }
 
 fn stored(address: &Repository, row: Option<Row>) -> Result<StoredLifecyclePolicy, Error> {

@@ -81,7 +81,8 @@ impl BoundPolicy {
             .unwrap_or_else(|_| Self { text: column.to_owned(), principals: BTreeMap::new() })
     }
 
-    fn column(&self) -> Result<String, Error> {
+    /// The column that [`Self::read`] reads.
+    pub(in crate::catalog) fn column(&self) -> Result<String, Error> {
         serde_json::to_string(self).map_err(|error| Error::Internal(error.into()))
     }
 
