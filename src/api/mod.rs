@@ -11,6 +11,7 @@ pub mod layer_url;
 pub mod query;
 pub mod registry;
 pub mod request_body;
+pub mod request_tags;
 pub mod sentence;
 pub mod sts;
 

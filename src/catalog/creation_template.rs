@@ -61,7 +61,10 @@ impl TemplatePrefix {
         }
         Err(Error::InvalidParameter {
             parameter: "prefix",
-            constraint: format!("must satisfy regular expression '{}' or be ROOT", RepositoryName::PRINTED_PATTERN),
+            constraint: format!(
+                "must satisfy regular expression '{}' or be ROOT",
+                RepositoryName::PRINTED_PATTERN
+            ),
         })
     }
 
@@ -114,7 +117,9 @@ use select_template;
 impl CreationTemplate {
     fn read(row: &Row) -> Result<Self, Error> {
         let corrupt = |what: &str| {
-            Error::from(crate::store::db::Error::Corrupt(format!("a creation template's {what} cannot be read")))
+            Error::from(crate::store::db::Error::Corrupt(format!(
+                "a creation template's {what} cannot be read"
+            )))
         };
         let tags: Vec<(String, String)> =
             serde_json::from_str(&row.get::<String>(4)?).map_err(|_| corrupt("tags"))?;

@@ -7,7 +7,7 @@
 //! INVARIANT: a current tag points at an image of its repository, and what an image names is in its repository.
 //!
 //! ```ignore
-//! let pushed = catalog.put_image(&allowed, &NewImage { bytes, manifest, tag, expected_digest: None }).await?;
+//! let pushed = catalog.put_image(&allowed, &NewImage { bytes, manifest, tags, expected_digest: None }).await?;
 //! let image = catalog.get_image(&allowed, &Reference::Digest(pushed.digest)).await?;
 //! ```
 

@@ -9,13 +9,16 @@ use policy::{AccountId, Arn, Context, Region};
 use super::Error;
 use crate::access::action::{
     BatchCheckLayerAvailability, BatchDeleteImage, BatchGetImage, CompleteLayerUpload, CreateRepository,
-    CreateRepositoryCreationTemplate, DeleteLifecyclePolicy, DeleteRepository, DeleteRepositoryCreationTemplate, DeleteRepositoryPolicy, DescribeAllRepositories, DescribeImages,
-    DescribeRegistry, DescribeRepositories, DescribeRepositoryCreationTemplates, GetAuthorizationToken, GetDownloadUrlForLayer,
-    GetLifecyclePolicy, GetRepositoryPolicy, InitiateLayerUpload, ListImages, ListTagsForResource, PassRole,
-    PutImage, PutImageScanningConfiguration, PutImageTagMutability, PutLifecyclePolicy, SetRepositoryPolicy,
-    TagResource, UntagResource, UpdateRepositoryCreationTemplate, UploadLayerPart,
+    CreateRepositoryCreationTemplate, DeleteLifecyclePolicy, DeleteRepository,
+    DeleteRepositoryCreationTemplate, DeleteRepositoryPolicy, DescribeAllRepositories, DescribeImages,
+    DescribeRegistry, DescribeRepositories, DescribeRepositoryCreationTemplates, GetAuthorizationToken,
+    GetDownloadUrlForLayer, GetLifecyclePolicy, GetRepositoryPolicy, InitiateLayerUpload, ListImages,
+    ListTagsForResource, PassRole, PutImage, PutImageScanningConfiguration, PutImageTagMutability,
+    PutLifecyclePolicy, SetRepositoryPolicy, TagResource, UntagResource, UpdateRepositoryCreationTemplate,
+    UploadLayerPart,
 };
 use crate::access::{Caller, Check, Identity, Registry, Repository, Resource};
+use crate::api::request_tags;
 use crate::catalog;
 use crate::catalog::repository::ResourceTags;
 
@@ -76,8 +79,8 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
         Operation::CreateRepositoryCreationTemplate(input) => {
             let mut checks = vec![Check::new::<CreateRepositoryCreationTemplate>(scope.own())];
             checks.extend(scope.template_rights(
-                input.lifecycle_policy.is_some(),
-                input.repository_policy.is_some(),
+                input.lifecycle_policy.as_deref(),
+                input.repository_policy.as_deref(),
                 input.custom_role_arn.as_deref(),
             ));
             Ok(checks)
@@ -229,8 +232,8 @@ pub(super) fn checks(operation: &Operation, caller: &Caller) -> Result<Vec<Check
         Operation::UpdateRepositoryCreationTemplate(input) => {
             let mut checks = vec![Check::new::<UpdateRepositoryCreationTemplate>(scope.own())];
             checks.extend(scope.template_rights(
-                input.lifecycle_policy.is_some(),
-                input.repository_policy.is_some(),
+                input.lifecycle_policy.as_deref(),
+                input.repository_policy.as_deref(),
                 input.custom_role_arn.as_deref(),
             ));
             Ok(checks)
@@ -284,15 +287,22 @@ impl Scope<'_> {
     }
 
     /// What a creation template does later, its author must be allowed to do now.
-    fn template_rights(self, has_lifecycle_policy: bool, has_policy: bool, role: Option<&str>) -> Vec<Check> {
+    fn template_rights(
+        self,
+        lifecycle_policy: Option<&str>,
+        policy: Option<&str>,
+        role: Option<&str>,
+    ) -> Vec<Check> {
+        // What is sent empty is not set.
+        let is_set = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
         let mut checks = vec![Check::on::<CreateRepository>(self.own().into())];
-        if has_lifecycle_policy {
+        if is_set(lifecycle_policy) {
             checks.push(Check::on::<PutLifecyclePolicy>(self.own().into()));
         }
-        if has_policy {
+        if is_set(policy) {
             checks.push(Check::on::<SetRepositoryPolicy>(self.own().into()));
         }
-        checks.extend(self.pass_role(role));
+        checks.extend(self.pass_role(role.filter(|role| !role.is_empty())));
         checks
     }
 }
@@ -314,17 +324,9 @@ fn repository_of_arn(text: &str) -> Result<Repository, Error> {
     })
 }
 
-/// `aws:RequestTag/<key>` and `aws:TagKeys`.
 fn request_tags(tags: &[Tag]) -> Result<Context, Error> {
     refuse_too_many(tags.len())?;
-    let mut context = Context::new();
-    for tag in tags {
-        context.set(&format!("aws:RequestTag/{}", tag.key), tag.value.as_str());
-    }
-    if !tags.is_empty() {
-        context.set_list("aws:TagKeys", tags.iter().map(|tag| tag.key.as_str()));
-    }
-    Ok(context)
+    Ok(request_tags::context(tags.iter().map(|tag| (tag.key.as_str(), tag.value.as_str()))))
 }
 
 /// The shapes have no bound for tags; every one of them would be compared with every condition.

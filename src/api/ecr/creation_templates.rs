@@ -187,7 +187,10 @@ fn refuse_role(role: Option<&str>) -> Result<(), Error> {
     }
 }
 
-async fn shown(services: &Services, template: &CreationTemplate) -> Result<RepositoryCreationTemplate, Error> {
+async fn shown(
+    services: &Services,
+    template: &CreationTemplate,
+) -> Result<RepositoryCreationTemplate, Error> {
     let policy = match &template.policy {
         Some(policy) => Some(policies::current_text(services, policy).await?),
         None => None,

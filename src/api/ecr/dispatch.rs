@@ -6,7 +6,10 @@
 
 use aws::ecr::Operation;
 
-use super::{Error, creation_templates, image_listings, images, layers, lifecycle, policies, registry, repositories, tags};
+use super::{
+    Error, creation_templates, image_listings, images, layers, lifecycle, policies, registry, repositories,
+    tags,
+};
 use crate::access::Grant;
 use crate::api::Services;
 

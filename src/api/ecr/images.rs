@@ -24,11 +24,12 @@ pub(super) async fn put_image(
     })?;
     let bytes = input.image_manifest.into_bytes();
     let manifest = Manifest::parse(&bytes, input.image_manifest_media_type.as_deref()).map_err(refuse)?;
-    let image = NewImage { bytes, manifest, tag, expected_digest: input.image_digest };
+    let tags = tag.into_iter().collect();
+    let image = NewImage { bytes, manifest, tags, expected_digest: input.image_digest };
     let pushed = services.catalog.put_image(&allowed, &image).await?;
     let id = ImageIdentifier {
         image_digest: Some(pushed.digest.to_string()),
-        image_tag: image.tag.as_ref().map(Tag::to_string),
+        image_tag: image.tags.first().map(Tag::to_string),
     };
     let shown = shown(allowed.resource(), id, image.bytes, image.manifest.media_type)?;
     Ok(PutImageResponse { image: Some(shown) })

@@ -6,7 +6,7 @@
 use http::header::{ALLOW, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 
-use super::operation::{Malformed, Refusal};
+use super::operation::{MAX_TAG_PARAMETERS, Malformed, Refusal};
 use crate::access::{AccessError, BasicError, NotGranted};
 use crate::api::{Body, Outgoing, sentence};
 use crate::catalog;
@@ -186,6 +186,16 @@ fn malformed_wire(malformed: &Malformed) -> Wire {
         Malformed::DigestMissing => {
             wire(StatusCode::BAD_REQUEST, "DIGEST_INVALID", "The query parameter digest is missing")
         }
+        Malformed::TagsBesideTag => wire(
+            StatusCode::BAD_REQUEST,
+            "TAG_INVALID",
+            "The query parameter tag belongs to a push by digest; this one is by tag",
+        ),
+        Malformed::TooManyTags => wire(
+            StatusCode::URI_TOO_LONG,
+            "TAG_INVALID",
+            format!("A push by digest has at most {MAX_TAG_PARAMETERS} query parameters tag"),
+        ),
         Malformed::Upload => wire(StatusCode::NOT_FOUND, "BLOB_UPLOAD_UNKNOWN", "The upload does not exist"),
         Malformed::Limit => unsupported(sentence::constraint(
             "maxResults",

@@ -6,6 +6,7 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use oci::{MAX_MANIFEST_BYTES, Manifest, ManifestError, Reference, RepositoryName};
 
+use super::operation::PushTarget;
 use super::{Error, drain_body};
 use crate::access::{Grant, action};
 use crate::api::{Body, Incoming, Outgoing, Services};
@@ -14,6 +15,7 @@ use crate::catalog::image::{FailureCode, ImageId, NewImage};
 
 pub(super) const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
 
 /// `GET` and `HEAD`: the stored bytes under their stored type, whatever the client says it accepts.
 pub(super) async fn get(
@@ -42,12 +44,13 @@ pub(super) async fn get(
     Ok(response)
 }
 
-/// `PUT`: stores the manifest; 201 also when it is already there, as every client expects of a repeated push.
+/// `PUT`: stores the manifest and points the tags at it; 201 also when all is there already, as every client
+/// expects of a repeated push.
 pub(super) async fn put(
     services: &Services,
     grant: &Grant,
     name: &RepositoryName,
-    reference: Reference,
+    target: PushTarget,
     incoming: Incoming,
 ) -> Result<Outgoing, Error> {
     let allowed = grant.take::<action::PutImage>()?;
@@ -55,12 +58,12 @@ pub(super) async fn put(
     let declared = declared.map(str::to_owned);
     let bytes = read(incoming).await?;
     let manifest = Manifest::parse(&bytes, declared.as_deref()).map_err(refuse)?;
-    let (tag, expected_digest) = match reference {
-        Reference::Tag(tag) => (Some(tag), None),
-        Reference::Digest(digest) => (None, Some(digest.to_string())),
+    let (tags, expected_digest, is_confirmed) = match target {
+        PushTarget::Tag(tag) => (vec![tag], None, false),
+        PushTarget::Digest(digest, tags) => (tags, Some(digest.to_string()), true),
     };
     let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
-    let image = NewImage { bytes, manifest, tag, expected_digest };
+    let image = NewImage { bytes, manifest, tags, expected_digest };
     let digest = match services.catalog.put_image(&allowed, &image).await {
         Ok(pushed) => pushed.digest,
         Err(catalog::Error::ImageAlreadyExists { digest, .. }) => digest,
@@ -76,29 +79,37 @@ pub(super) async fn put(
         // Manifests with Subject").
         insert(headers, OCI_SUBJECT, subject.as_str());
     }
+    if is_confirmed && !image.tags.is_empty() {
+        // Tells the client that it need not push the tags one by one (distribution-spec, "Pushing Manifests").
+        let tags: Vec<&str> = image.tags.iter().map(oci::Tag::as_str).collect();
+        insert(headers, OCI_TAG, &tags.join(", "));
+    }
     Ok(response)
 }
 
-/// `DELETE`: by tag removes the tag, and the image with its last one; by digest the image with all tags.
+/// `DELETE`: by tag removes the tag, and the image with its last one unless an index needs it; by digest the
+/// image with all tags.
 pub(super) async fn delete(
     services: &Services,
     grant: &Grant,
     reference: &Reference,
 ) -> Result<Outgoing, Error> {
     let allowed = grant.take::<action::BatchDeleteImage>()?;
-    let id = match reference {
-        Reference::Tag(tag) => ImageId { digest: None, tag: Some(tag.to_string()) },
-        Reference::Digest(digest) => ImageId { digest: Some(digest.to_string()), tag: None },
-    };
-    let outcome = services.catalog.delete_images(&allowed, std::slice::from_ref(&id)).await?;
-    if let Some(failure) = outcome.failures.into_iter().next() {
-        let place = catalog::Place::from(allowed.resource());
-        return Err(match failure.code {
-            FailureCode::ImageReferencedByManifestList { indexes } => {
-                catalog::Error::ImageReferenced { place, digests: indexes }.into()
+    match reference {
+        Reference::Tag(tag) => services.catalog.delete_tag(&allowed, tag).await?,
+        Reference::Digest(digest) => {
+            let id = ImageId { digest: Some(digest.to_string()), tag: None };
+            let outcome = services.catalog.delete_images(&allowed, std::slice::from_ref(&id)).await?;
+            if let Some(failure) = outcome.failures.into_iter().next() {
+                let place = catalog::Place::from(allowed.resource());
+                return Err(match failure.code {
+                    FailureCode::ImageReferencedByManifestList { indexes } => {
+                        catalog::Error::ImageReferenced { place, digests: indexes }.into()
+                    }
+                    _ => catalog::Error::ImageNotFound { place, digest: id.digest, tag: None }.into(),
+                });
             }
-            _ => catalog::Error::ImageNotFound { place, digest: id.digest, tag: id.tag }.into(),
-        });
+        }
     }
     let mut response = Outgoing::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;

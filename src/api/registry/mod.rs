@@ -5,18 +5,21 @@
 
 mod blobs;
 mod checks;
+mod creation;
 mod error;
 mod listings;
 mod manifests;
 mod operation;
 mod uploads;
 
+use std::sync::Arc;
+
 use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
 pub use error::Error;
-pub use operation::{MAX_PAGE, Malformed, Operation, Page, Refusal};
+pub use operation::{MAX_PAGE, MAX_TAG_PARAMETERS, Malformed, Operation, Page, PushTarget, Refusal};
 
-use crate::access::{Arrival, Grant};
+use crate::access::{Arrival, Caller, Grant, Registry};
 use crate::api::{Body, Incoming, Outgoing, RequestBody, Services};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -70,13 +73,24 @@ async fn serve(services: &Services, incoming: Incoming) -> Result<Outgoing, Erro
             return Err(Error::Refused(refusal));
         }
     };
-    match checks::checks(&operation, &incoming.registry).authorize(&services.guard, &caller).await {
+    match admit(services, &operation, &incoming.registry, &caller).await {
         Ok(grant) => dispatch(services, &grant, operation, incoming).await,
         Err(error) => {
             drain(incoming);
-            Err(error.into())
+            Err(error)
         }
     }
+}
+
+/// Asks the guard, and makes the repository that a push creates.
+async fn admit(
+    services: &Services,
+    operation: &Operation,
+    registry: &Registry,
+    caller: &Arc<Caller>,
+) -> Result<Grant, Error> {
+    let grant = checks::checks(operation, registry).authorize(&services.guard, caller).await?;
+    creation::on_push(services, operation, registry, grant).await
 }
 
 async fn dispatch(
@@ -90,8 +104,8 @@ async fn dispatch(
         Operation::Catalog(page) => listings::repositories(services, grant, &page).await,
         Operation::ListTags(name, page) => listings::tags(services, grant, &name, &page).await,
         Operation::GetManifest(_, reference) => manifests::get(services, grant, &reference, &incoming).await,
-        Operation::PutManifest(name, reference) => {
-            manifests::put(services, grant, &name, reference, incoming).await
+        Operation::PutManifest(name, target) => {
+            manifests::put(services, grant, &name, target, incoming).await
         }
         Operation::DeleteManifest(_, reference) => manifests::delete(services, grant, &reference).await,
         Operation::ListReferrers { name, subject, artifact_type, page } => {

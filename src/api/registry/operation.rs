@@ -2,7 +2,7 @@
 //! refused, so a request without a check of its own cannot exist.
 
 use http::Method;
-use oci::{Digest, Reference, RepositoryName, Route, RouteError, UploadId};
+use oci::{Digest, Reference, RepositoryName, Route, RouteError, Tag, UploadId};
 
 /// One request of the Docker and OCI distribution protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Operation {
     ListTags(RepositoryName, Page),
     /// `GET` or `HEAD /v2/<name>/manifests/<reference>`
     GetManifest(RepositoryName, Reference),
-    /// `PUT /v2/<name>/manifests/<reference>`
-    PutManifest(RepositoryName, Reference),
+    /// `PUT /v2/<name>/manifests/<reference>[?tag=…&tag=…]`
+    PutManifest(RepositoryName, PushTarget),
     /// `DELETE /v2/<name>/manifests/<reference>`
     DeleteManifest(RepositoryName, Reference),
     /// `GET /v2/<name>/blobs/<digest>`
@@ -59,6 +59,15 @@ pub enum Operation {
     },
 }
 
+/// What a pushed manifest shall be found under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PushTarget {
+    /// This tag, and its digest whatever it is.
+    Tag(Tag),
+    /// This digest, which it must have, and the tags of the `tag` parameters, each once, in their order.
+    Digest(Digest, Vec<Tag>),
+}
+
 /// Which part of a listing is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
@@ -94,10 +103,18 @@ pub enum Malformed {
     Upload,
     /// An upload must say its digest.
     DigestMissing,
+    /// `tag` parameters belong to a push by digest.
+    TagsBesideTag,
+    /// More `tag` parameters than one push may have.
+    TooManyTags,
 }
 
 /// The most entries that a page may hold, as ECR has it (ecr.md §8.4).
 pub const MAX_PAGE: u64 = 1000;
+
+/// The most `tag` parameters of one push: the specification wants ten, and all of them must fit into one header
+/// of the answer that proxies let through.
+pub const MAX_TAG_PARAMETERS: usize = 50;
 
 impl Operation {
     /// The name of the operation, for log and metrics.
@@ -124,6 +141,31 @@ impl Operation {
         }
     }
 
+    /// The repository that a push is about to write to with its first request; `None` for everything that needs
+    /// something which only a repository can hold.
+    #[must_use]
+    pub fn begins_push_to(&self) -> Option<&RepositoryName> {
+        match self {
+            Self::PutManifest(name, _)
+            | Self::StartUpload(name)
+            | Self::MountBlob { name, .. }
+            | Self::UploadWhole(name, _) => Some(name),
+            Self::Base
+            | Self::Catalog(_)
+            | Self::ListTags(..)
+            | Self::GetManifest(..)
+            | Self::DeleteManifest(..)
+            | Self::GetBlob(..)
+            | Self::HeadBlob(..)
+            | Self::DeleteBlob(..)
+            | Self::UploadStatus(..)
+            | Self::AppendUpload(..)
+            | Self::CompleteUpload(..)
+            | Self::AbortUpload(..)
+            | Self::ListReferrers { .. } => None,
+        }
+    }
+
     /// Finds the operation of a request.
     ///
     /// # Errors
@@ -141,7 +183,7 @@ impl Operation {
             Route::Tags(_) => return Err(Refusal::Method("GET, HEAD")),
             Route::Manifest(name, reference) => match *method {
                 Method::GET | Method::HEAD => Self::GetManifest(name, reference),
-                Method::PUT => Self::PutManifest(name, reference),
+                Method::PUT => Self::PutManifest(name, query.push_target(reference)?),
                 Method::DELETE => Self::DeleteManifest(name, reference),
                 _ => return Err(Refusal::Method("GET, HEAD, PUT, DELETE")),
             },
@@ -228,6 +270,27 @@ impl Query {
         self.digest("digest")?.ok_or(Refusal::Malformed(Malformed::DigestMissing))
     }
 
+    /// The tags are counted as sent: repeating one is no way around the limit.
+    fn push_target(&self, reference: Reference) -> Result<PushTarget, Refusal> {
+        let mut sent = self.0.iter().filter(|(key, _)| key == "tag").map(|(_, value)| value.as_str());
+        let digest = match reference {
+            Reference::Tag(tag) if sent.next().is_none() => return Ok(PushTarget::Tag(tag)),
+            Reference::Tag(_) => return Err(Refusal::Malformed(Malformed::TagsBesideTag)),
+            Reference::Digest(digest) => digest,
+        };
+        let mut tags = Vec::new();
+        for (position, text) in sent.enumerate() {
+            if position >= MAX_TAG_PARAMETERS {
+                return Err(Refusal::Malformed(Malformed::TooManyTags));
+            }
+            let tag = Tag::parse(text).map_err(|_| Refusal::Malformed(Malformed::Tag))?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        Ok(PushTarget::Digest(digest, tags))
+    }
+
     fn page(&self) -> Result<Page, Refusal> {
         let limit = match self.first("n") {
             None | Some("") => None,
@@ -268,6 +331,33 @@ mod tests {
             let expected = Operation::MountBlob { name: name("a/b"), digest: digest.clone(), from: None };
             assert_eq!(parse(&anonymous), expected);
         }
+    }
+
+    #[test]
+    fn tags_of_a_push_by_digest_are_parameters() {
+        let digest = Digest::sha256_of(b"x");
+        let put = |reference: &str, query: &str| {
+            Operation::parse(&Method::PUT, &format!("/v2/a/b/manifests/{reference}"), Some(query))
+        };
+        let tag = |text: &str| Tag::parse(text).unwrap();
+        let by_digest = |tags: &[&str]| {
+            let tags = tags.iter().map(|text| tag(text)).collect();
+            Ok(Operation::PutManifest(name("a/b"), PushTarget::Digest(digest.clone(), tags)))
+        };
+        assert_eq!(put(digest.as_str(), ""), by_digest(&[]));
+        assert_eq!(
+            put(digest.as_str(), "tag=1.2&x=y&tag=1&tag=1.2&tag=latest"),
+            by_digest(&["1.2", "1", "latest"])
+        );
+        assert_eq!(put("v1", "x=y"), Ok(Operation::PutManifest(name("a/b"), PushTarget::Tag(tag("v1")))));
+        let refused = |malformed| Err(Refusal::Malformed(malformed));
+        assert_eq!(put("v1", "tag=v2"), refused(Malformed::TagsBesideTag));
+        for bad in ["tag=", "tag=a%2Fb", "tag=-a", "tag=ok&tag=%ff"] {
+            assert_eq!(put(digest.as_str(), bad), refused(Malformed::Tag), "{bad}");
+        }
+        assert!(put(digest.as_str(), &vec!["tag=a"; MAX_TAG_PARAMETERS].join("&")).is_ok());
+        let many = vec!["tag=a"; MAX_TAG_PARAMETERS + 1].join("&");
+        assert_eq!(put(digest.as_str(), &many), refused(Malformed::TooManyTags));
     }
 
     #[test]

@@ -126,7 +126,8 @@ async fn one_namespace_has_one_template_however_it_is_spelled() {
         let updated = update(&room, "team", &TemplateChange::default()).await.unwrap();
         assert_eq!(updated.prefix.as_str(), "team/");
         assert_eq!(delete(&room, "team").await.unwrap().prefix.as_str(), "team/");
-        for missing in [delete(&room, "team").await, update(&room, "team", &TemplateChange::default()).await] {
+        for missing in [delete(&room, "team").await, update(&room, "team", &TemplateChange::default()).await]
+        {
             assert!(matches!(missing, Err(Error::TemplateNotFound { .. })), "{missing:?}");
         }
     }
@@ -165,7 +166,10 @@ async fn a_change_keeps_what_it_does_not_name_and_takes_away_what_it_empties() {
         assert_eq!(cleared.resource_tags, ResourceTags::default());
         assert_eq!(cleared.tag_mutability, TagMutability::default());
         let allowed = allow::<DescribeRepositoryCreationTemplates>(registry());
-        assert_eq!(room.catalog.creation_templates_named(&allowed, &[prefix("team/")]).await.unwrap(), [bare]);
+        assert_eq!(
+            room.catalog.creation_templates_named(&allowed, &[prefix("team/")]).await.unwrap(),
+            [bare]
+        );
     }
 }
 
@@ -179,7 +183,8 @@ async fn documents_obey_the_rules_of_their_own_operations() {
             "{refused:?}"
         );
         create(&room, plain("team")).await.unwrap();
-        let bad = TemplateChange { lifecycle_policy: Some(Some("[]".to_owned())), ..TemplateChange::default() };
+        let bad =
+            TemplateChange { lifecycle_policy: Some(Some("[]".to_owned())), ..TemplateChange::default() };
         assert!(matches!(update(&room, "team", &bad).await, Err(Error::InvalidParameter { .. })));
     }
 }
@@ -194,7 +199,8 @@ async fn pages_begin_with_root_and_follow_the_namespaces() {
         for size in [1, 2, 100] {
             let (mut seen, mut after) = (Vec::new(), None);
             loop {
-                let page = room.catalog.list_creation_templates(&allowed, after.as_ref(), size).await.unwrap();
+                let page =
+                    room.catalog.list_creation_templates(&allowed, after.as_ref(), size).await.unwrap();
                 seen.extend(page.templates.iter().map(|template| template.prefix.as_str().to_owned()));
                 after = page.next;
                 if after.is_none() {
@@ -214,7 +220,10 @@ async fn a_registry_has_so_many_templates_and_no_more() {
         for number in 0..MAX_TEMPLATES {
             create(&room, plain(&format!("team{number}"))).await.unwrap();
         }
-        assert!(matches!(create(&room, plain("one-more")).await, Err(Error::LimitExceeded { maximum: 50, .. })));
+        assert!(matches!(
+            create(&room, plain("one-more")).await,
+            Err(Error::LimitExceeded { maximum: 50, .. })
+        ));
         assert!(matches!(create(&room, plain("team0")).await, Err(Error::TemplateAlreadyExists { .. })));
         delete(&room, "team0").await.unwrap();
         create(&room, plain("one-more")).await.unwrap();
@@ -251,9 +260,11 @@ async fn a_repository_made_by_a_template_has_all_its_settings() {
         let catalog = &room.catalog;
         let policy = catalog.repository_policy(&allow::<GetRepositoryPolicy>(address.clone())).await.unwrap();
         assert_eq!(policy, bound());
-        let lifecycle = catalog.lifecycle_policy(&allow::<GetLifecyclePolicy>(address.clone())).await.unwrap();
+        let lifecycle =
+            catalog.lifecycle_policy(&allow::<GetLifecyclePolicy>(address.clone())).await.unwrap();
         assert_eq!((lifecycle.policy.canonical_text().as_str(), lifecycle.evaluated_at), (LIFECYCLE, 0));
-        let stored = catalog.list_repository_tags(&allow::<ListTagsForResource>(address.clone())).await.unwrap();
+        let stored =
+            catalog.list_repository_tags(&allow::<ListTagsForResource>(address.clone())).await.unwrap();
         assert_eq!(stored, tags().as_slice());
         let facts = catalog.access_facts(&address).await.unwrap().unwrap();
         assert_eq!(facts.policy.unwrap().source, PolicySource::Repository);

@@ -32,6 +32,37 @@ impl Catalog {
         allowed: &Allowed<action::BatchDeleteImage>,
         ids: &[ImageId],
     ) -> Result<Deletion, Error> {
+        self.delete_named(allowed, ids, LastTag::OfMemberStays).await
+    }
+
+    /// Removes a tag, and the image with its last one unless an index refers to the image.
+    ///
+    /// What differs from [`Self::delete_images`]: there the last tag of what an index needs cannot be removed
+    /// (ecr.md §4.4); here the image stays without a tag, because a client of the distribution-spec that deletes
+    /// a tag means the tag.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`], [`Error::ImageNotFound`].
+    pub async fn delete_tag(
+        &self,
+        allowed: &Allowed<action::BatchDeleteImage>,
+        tag: &Tag,
+    ) -> Result<(), Error> {
+        let id = ImageId { digest: None, tag: Some(tag.to_string()) };
+        let deletion =
+            self.delete_named(allowed, std::slice::from_ref(&id), LastTag::OfMemberGoesAlone).await?;
+        if deletion.failures.is_empty() {
+            return Ok(());
+        }
+        Err(Error::ImageNotFound { place: allowed.resource().into(), digest: None, tag: id.tag })
+    }
+
+    async fn delete_named(
+        &self,
+        allowed: &Allowed<action::BatchDeleteImage>,
+        ids: &[ImageId],
+        last_tag: LastTag,
+    ) -> Result<Deletion, Error> {
         let repository = allowed.resource();
         let now = self.environment.now();
         let review_after = now.saturating_add(self.limits.blob_grace);
@@ -42,9 +73,16 @@ impl Catalog {
                 .await?
                 .ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
             let repository_id = row.get(0)?;
-            let orphans_after = review_after;
-            let mut run =
-                Run { open, repository_id, now, review_after, orphans_after, by: &by, gone: HashSet::new() };
+            let mut run = Run {
+                open,
+                repository_id,
+                now,
+                review_after,
+                orphans_after: review_after,
+                by: &by,
+                last_tag,
+                gone: HashSet::new(),
+            };
             let mut found = Vec::new();
             let mut parents = HashMap::new();
             for id in ids {
@@ -72,6 +110,15 @@ impl Catalog {
     }
 }
 
+/// What becomes of the last tag of an image that an index refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LastTag {
+    /// It cannot be removed.
+    OfMemberStays,
+    /// It is removed and the image stays.
+    OfMemberGoesAlone,
+}
+
 /// One transaction of deletions in one repository.
 pub(super) struct Run<'a> {
     pub(super) open: &'a mut Transaction,
@@ -82,6 +129,7 @@ pub(super) struct Run<'a> {
     /// When it looks at the referrers of what is removed.
     pub(super) orphans_after: i64,
     pub(super) by: &'a str,
+    pub(super) last_tag: LastTag,
     /// Images that this call has removed.
     pub(super) gone: HashSet<String>,
 }
@@ -145,16 +193,17 @@ impl Run<'_> {
         }
         let stored = crate::catalog::stored_digest(digest)?;
         let tags = self.tags(digest).await?;
+        let indexes = parents.get(digest).cloned().unwrap_or_default();
         if let Some(tag) = &id.tag {
             if !tags.contains(tag) {
                 return Ok(Ok(Vec::new()));
             }
-            if tags.len() > 1 {
+            let goes_alone = self.last_tag == LastTag::OfMemberGoesAlone && !indexes.is_empty();
+            if tags.len() > 1 || goes_alone {
                 self.end_tag(tag).await?;
                 return Ok(Ok(vec![(stored, Some(stored_tag(tag)?))]));
             }
         }
-        let indexes = parents.get(digest).cloned().unwrap_or_default();
         if !indexes.is_empty() {
             return Ok(Err(FailureCode::ImageReferencedByManifestList { indexes }));
         }

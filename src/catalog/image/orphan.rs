@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::delete::Run;
+use super::delete::{LastTag, Run};
 use crate::catalog::{Catalog, Error};
 use crate::{params, transaction};
 
@@ -46,7 +46,9 @@ impl Catalog {
                     if open.execute(KEEP, params![repository_id.as_str(), digest.as_str()]).await? == 0 {
                         let gone = HashSet::new();
                         let open = &mut *open;
-                        let mut run = Run { open, repository_id, now, review_after, orphans_after, by: BY, gone };
+                        let last_tag = LastTag::OfMemberStays;
+                        let mut run =
+                            Run { open, repository_id, now, review_after, orphans_after, by: BY, last_tag, gone };
                         run.remove(&digest).await?;
                         removed += 1;
                     }

@@ -16,8 +16,9 @@ pub struct NewImage {
     pub bytes: Vec<u8>,
     /// What the bytes say.
     pub manifest: Manifest,
-    /// The tag that shall point at it.
-    pub tag: Option<Tag>,
+    /// The tags that shall point at it, each once: at most one through ECR, several through the tag parameters of
+    /// the distribution-spec.
+    pub tags: Vec<Tag>,
     /// The digest that the caller expects, as sent.
     pub expected_digest: Option<String>,
 }
@@ -41,16 +42,23 @@ const INSERT_IMAGE: &str = "INSERT INTO image (repository_id, digest, media_type
 const INSERT_TAG: &str = "INSERT INTO tag (id, repository_id, name, digest, set_at, set_by) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, name) WHERE ended_at IS NULL DO NOTHING";
 
+const END_TAG: &str = "UPDATE tag SET ended_at = $1, ended_by = $2 \
+     WHERE repository_id = $3 AND name = $4 AND ended_at IS NULL";
+
+const CURRENT_TAG: &str =
+    "SELECT digest FROM tag WHERE repository_id = $1 AND name = $2 AND ended_at IS NULL";
+
 /// What the transaction found before it changed anything.
 struct Found {
     repository_id: String,
     mutability: TagMutability,
     has_image: bool,
-    tagged_digest: Option<String>,
+    /// What each of the tags points at now, in their order.
+    tagged_digests: Vec<Option<String>>,
 }
 
 impl Catalog {
-    /// Stores an image and points the tag at it; both or nothing.
+    /// Stores an image and points the tags at it; all or nothing.
     ///
     /// A tag that moves leaves its old image in place, untagged if that was its last tag. `imagePushedAt` of an
     /// image that is already there does not change (unverified).
@@ -70,13 +78,14 @@ impl Catalog {
             None => oci::Algorithm::Sha256,
         };
         let digest = Digest::of(algorithm, &image.bytes);
-        let tag_id = self.environment.new_id()?;
+        let tag_ids = image.tags.iter().map(|_| self.environment.new_id()).collect::<Result<Vec<_>, _>>()?;
         let (now, by) = (self.environment.now(), allowed.by());
         let (repository_id, is_new) = transaction!(self.database, open => {
-            let found = look(open, repository, &digest, image.tag.as_ref()).await?;
+            let found = look(open, repository, &digest, &image.tags).await?;
             decide(&found, repository, &digest, image)?;
             if found.has_image {
-                limit_tags(open, &found.repository_id, &digest).await?;
+                let moves = found.tagged_digests.iter().filter(|now| now.as_deref() != Some(digest.as_str()));
+                limit_tags(open, &found.repository_id, &digest, moves.count()).await?;
             } else {
                 self.limit_images(open, &found.repository_id).await?;
                 insert(open, &found.repository_id, &digest, image, now, &by).await?;
@@ -85,14 +94,14 @@ impl Catalog {
                 entry.require(open, repository, &image.manifest).await?;
                 entry.measure(open, &image.manifest).await?;
             }
-            if let Some(tag) = &image.tag {
-                if found.tagged_digest.is_some() {
-                    open.execute(
-                        "UPDATE tag SET ended_at = $1, ended_by = $2 \
-                         WHERE repository_id = $3 AND name = $4 AND ended_at IS NULL",
-                        params![now, by.as_str(), found.repository_id.as_str(), tag.as_str()],
-                    )
-                    .await?;
+            let pointed = image.tags.iter().zip(&found.tagged_digests).zip(&tag_ids);
+            for ((tag, current), tag_id) in pointed {
+                if current.as_deref() == Some(digest.as_str()) {
+                    continue;
+                }
+                if current.is_some() {
+                    let parameters = params![now, by.as_str(), found.repository_id.as_str(), tag.as_str()];
+                    open.execute(END_TAG, parameters).await?;
                 }
                 let inserted = open.execute(
                     INSERT_TAG,
@@ -138,9 +147,11 @@ async fn look(
     open: &mut Transaction,
     repository: &Repository,
     digest: &Digest,
-    tag: Option<&Tag>,
+    tags: &[Tag],
 ) -> Result<Found, Error> {
     let registry = &repository.registry;
+    // Nearly every push has one tag or none; it is looked up in the same statement.
+    let (first, others) = tags.split_first().map_or((None, tags), |(first, others)| (Some(first), others));
     let row = open
         .row(
             "SELECT r.id, r.tag_mutability, r.tag_mutability_filters, \
@@ -152,16 +163,25 @@ async fn look(
                 registry.region.as_str(),
                 repository.name.as_str(),
                 digest.as_str(),
-                tag.map(Tag::as_str)
+                first.map(Tag::as_str)
             ],
         )
         .await?
         .ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
+    let repository_id: String = row.get(0)?;
+    let mut tagged_digests: Vec<Option<String>> = Vec::with_capacity(tags.len());
+    if first.is_some() {
+        tagged_digests.push(row.get(4)?);
+    }
+    for tag in others {
+        let current = open.row(CURRENT_TAG, params![repository_id.as_str(), tag.as_str()]).await?;
+        tagged_digests.push(current.map(|row| row.get(0)).transpose()?);
+    }
     Ok(Found {
-        repository_id: row.get(0)?,
+        repository_id,
         mutability: TagMutability::read(&row.get::<String>(1)?, &row.get::<String>(2)?)?,
         has_image: row.get::<i64>(3)? > 0,
-        tagged_digest: row.get(4)?,
+        tagged_digests,
     })
 }
 
@@ -173,33 +193,40 @@ fn decide(found: &Found, repository: &Repository, digest: &Digest, image: &NewIm
     if let Some(expected) = image.expected_digest.as_ref().filter(|text| *text != digest.as_str()) {
         return Err(Error::ImageDigestDoesNotMatch { place: place(), digest: expected.clone() });
     }
-    if image.manifest.kind == ManifestKind::Schema1 && image.tag.is_none() {
+    if image.manifest.kind == ManifestKind::Schema1 && image.tags.is_empty() {
         return Err(Error::InvalidParameter {
             parameter: "ImageTag",
             constraint: "You must specify the image tag for this image type".to_owned(),
         });
     }
-    let already =
-        || Error::ImageAlreadyExists { place: place(), digest: digest.clone(), tag: image.tag.clone() };
-    match (&image.tag, &found.tagged_digest) {
-        (None, _) if found.has_image => Err(already()),
-        // The same image under the same tag wins over immutability (unverified).
-        (Some(_), Some(current)) if current == digest.as_str() => Err(already()),
-        (Some(tag), Some(_)) if found.mutability.is_immutable(tag) => {
-            Err(Error::ImageTagAlreadyExists { place: place(), tag: tag.clone() })
-        }
-        _ => Ok(()),
+    let is_here = |current: &Option<String>| current.as_deref() == Some(digest.as_str());
+    // The same image under the same tags wins over immutability (unverified). Of several tags all must be there.
+    if found.has_image && found.tagged_digests.iter().all(is_here) {
+        let tag = image.tags.first().cloned();
+        return Err(Error::ImageAlreadyExists { place: place(), digest: digest.clone(), tag });
+    }
+    let mut taken = image.tags.iter().zip(&found.tagged_digests).filter(|(_, current)| current.is_some());
+    match taken.find(|(tag, current)| !is_here(current) && found.mutability.is_immutable(tag)) {
+        Some((tag, _)) => Err(Error::ImageTagAlreadyExists { place: place(), tag: tag.clone() }),
+        None => Ok(()),
     }
 }
 
-async fn limit_tags(open: &mut Transaction, repository_id: &str, digest: &Digest) -> Result<(), Error> {
+/// Refuses `more` tags on an image that would have too many then.
+async fn limit_tags(
+    open: &mut Transaction,
+    repository_id: &str,
+    digest: &Digest,
+    more: usize,
+) -> Result<(), Error> {
     let row = open
         .required(
             "SELECT COUNT(*) FROM tag WHERE repository_id = $1 AND digest = $2 AND ended_at IS NULL",
             params![repository_id, digest.as_str()],
         )
         .await?;
-    if row.get::<i64>(0)? >= MAX_TAGS_PER_IMAGE {
+    let more = i64::try_from(more).unwrap_or(MAX_TAGS_PER_IMAGE);
+    if row.get::<i64>(0)?.saturating_add(more) > MAX_TAGS_PER_IMAGE {
         let maximum = u64::try_from(MAX_TAGS_PER_IMAGE).unwrap_or(0);
         return Err(Error::LimitExceeded { limit: "tags per image", maximum });
     }

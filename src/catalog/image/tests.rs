@@ -78,7 +78,8 @@ fn image_json(word: &str) -> Value {
 fn new_image(manifest: &Value, tag: Option<&str>) -> NewImage {
     let bytes = manifest.to_string().into_bytes();
     let manifest = Manifest::parse(&bytes, None).unwrap();
-    NewImage { bytes, manifest, tag: tag.map(|tag| Tag::parse(tag).unwrap()), expected_digest: None }
+    let tags = tag.into_iter().map(|tag| Tag::parse(tag).unwrap()).collect();
+    NewImage { bytes, manifest, tags, expected_digest: None }
 }
 
 fn digest_of(manifest: &Value) -> Digest {

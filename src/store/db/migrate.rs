@@ -17,12 +17,14 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "catalog", sql: include_str!("../../../migrations/0001_catalog.sql") },
     Migration { version: 2, name: "identity", sql: include_str!("../../../migrations/0002_identity.sql") },
     Migration {
+        version: 3,
+        name: "creation_template",
+        sql: include_str!("../../../migrations/0003_creation_template.sql"),
+    },
+    Migration {
         version: 4,
         name: "orphaned_referrer",
         sql: include_str!("../../../migrations/0004_orphaned_referrer.sql"),
-        version: 4,
-        name: "creation template",
-        sql: include_str!("../../../migrations/0004_creation_template.sql"),
     },
 ];
 

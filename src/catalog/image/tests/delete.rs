@@ -183,3 +183,36 @@ async fn blobs_of_a_deleted_image_wait_a_grace_for_the_collector() {
         fixture.put(&new_image(&image_json("a"), Some("back"))).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_tag_alone_goes_with_its_image_unless_an_index_needs_it() {
+    for fixture in fixtures(Limits::default()).await {
+        let delete_tag = async |name: &str| {
+            fixture.catalog.delete_tag(&allow(repository(APP)), &Tag::parse(name).unwrap()).await
+        };
+        let child = fixture.push("child", Some("child")).await;
+        let index = fixture.push_index(&["child"], Some("index")).await;
+        let lone = fixture.push("lone", Some("lone")).await;
+        fixture.push("lone", Some("other")).await;
+
+        // BatchDeleteImage keeps the last tag of what an index needs; a tag's own deletion does not.
+        assert_eq!(fixture.delete(&[by_tag("child")]).await.failures.len(), 1);
+        delete_tag("child").await.unwrap();
+        delete_tag("other").await.unwrap();
+        let all = BTreeSet::from([child.to_string(), index.to_string(), lone.to_string()]);
+        assert_eq!(fixture.images(APP).await, all);
+        assert_eq!(fixture.tags(APP).await.into_keys().collect::<Vec<_>>(), ["index", "lone"]);
+
+        delete_tag("lone").await.unwrap();
+        delete_tag("index").await.unwrap();
+        assert_eq!(fixture.images(APP).await, BTreeSet::from([child.to_string()]));
+        for gone in ["lone", "child", "never"] {
+            let missing = delete_tag(gone).await;
+            assert!(
+                matches!(&missing, Err(Error::ImageNotFound { digest: None, tag: Some(tag), .. }) if tag == gone),
+                "{missing:?}"
+            );
+        }
+        fixture.assert_sound("tags alone").await;
+    }
+}

@@ -240,8 +240,8 @@ async fn manifests_come_back_byte_for_byte() {
         fixture.link(&["a"]).await;
         let odd = format!(" {}\n\u{20}", image_json("a").to_string().replace("\":", "\" : "));
         let manifest = Manifest::parse(odd.as_bytes(), None).unwrap();
-        let tag = Some(Tag::parse("odd").unwrap());
-        let image = NewImage { bytes: odd.clone().into_bytes(), manifest, tag, expected_digest: None };
+        let tags = vec![Tag::parse("odd").unwrap()];
+        let image = NewImage { bytes: odd.clone().into_bytes(), manifest, tags, expected_digest: None };
         let digest = fixture.put(&image).await.unwrap().digest;
         assert_eq!(digest, Digest::sha256_of(odd.as_bytes()));
         assert_eq!(fixture.get("odd").await.unwrap(), odd.as_bytes());
@@ -514,5 +514,68 @@ async fn of_many_equal_pushes_one_stores() {
         for answer in answers {
             assert!(matches!(answer, Ok(_) | Err(Error::ImageAlreadyExists { .. })), "{answer:?}");
         }
+    }
+}
+
+fn with_tags(word: &str, tags: &[&str]) -> NewImage {
+    let tags = tags.iter().map(|tag| Tag::parse(tag).unwrap()).collect();
+    NewImage { tags, ..new_image(&image_json(word), None) }
+}
+
+#[tokio::test]
+async fn several_tags_move_together_or_not_at_all() {
+    for fixture in fixtures(Limits::default()).await {
+        let a = fixture.push("a", Some("v1")).await;
+        fixture.link(&["b"]).await;
+        let b = fixture.put(&with_tags("b", &["v1", "v1.2", "latest"])).await.unwrap().digest;
+        let expected = |pairs: &[(&str, &Digest)]| {
+            pairs.iter().map(|(tag, digest)| ((*tag).to_owned(), digest.to_string())).collect()
+        };
+        let all_b = expected(&[("v1", &b), ("v1.2", &b), ("latest", &b)]);
+        assert_eq!(fixture.tags(APP).await, all_b);
+
+        // All there already: nothing happens. One that is not: only that one moves.
+        let again = fixture.put(&with_tags("b", &["latest", "v1"])).await;
+        assert!(
+            matches!(&again, Err(Error::ImageAlreadyExists { tag: Some(tag), .. }) if tag.as_str() == "latest"),
+            "{again:?}"
+        );
+        fixture.put(&with_tags("b", &["latest", "new"])).await.unwrap();
+        let ended = "SELECT COUNT(*) FROM tag WHERE repository_id = $1 AND ended_at IS NOT NULL";
+        assert_eq!(fixture.count(ended).await, 1, "only a's v1 has ended");
+
+        // One immutable tag keeps all of them where they are.
+        let filters = vec![oci::TagFilter::parse("v*").unwrap()];
+        fixture.set_mutability(&TagMutability { mode: Mode::MutableWithExclusion, filters }).await;
+        let before = fixture.tags(APP).await;
+        for tags in [["latest", "v1", "other"], ["v1", "other", "latest"]] {
+            let refused = fixture.put(&with_tags("a", &tags)).await;
+            assert!(
+                matches!(&refused, Err(Error::ImageTagAlreadyExists { tag, .. }) if tag.as_str() == "v1"),
+                "{refused:?}"
+            );
+        }
+        assert_eq!(fixture.tags(APP).await, before);
+        fixture.put(&with_tags("a", &["latest", "v9"])).await.unwrap();
+        assert_eq!(fixture.tags(APP).await["v9"], a.to_string());
+        fixture.assert_sound("several tags").await;
+    }
+}
+
+#[tokio::test]
+async fn several_tags_count_against_the_limit_together() {
+    for fixture in fixtures(Limits::default()).await {
+        fixture.link(&["a"]).await;
+        let names: Vec<String> = (0..1000).map(|number| format!("t{number}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for some in names[..999].chunks(50) {
+            fixture.put(&with_tags("a", some)).await.unwrap();
+        }
+        let refused = fixture.put(&with_tags("a", &["t0", "t999", "one-more"])).await;
+        assert!(matches!(refused, Err(Error::LimitExceeded { maximum: 1000, .. })), "{refused:?}");
+        assert_eq!(fixture.tags(APP).await.len(), 999);
+        // A tag that is on the image already is none more.
+        fixture.put(&with_tags("a", &["t0", "t999"])).await.unwrap();
+        assert_eq!(fixture.tags(APP).await.len(), 1000);
     }
 }

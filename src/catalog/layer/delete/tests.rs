@@ -44,7 +44,10 @@ async fn what_an_image_needs_stays() {
         }
         match delete(&room, "app", &digest).await {
             Err(Error::LayerReferenced { images, digest: named, .. }) => {
-                assert_eq!((images, named), (vec!["sha256:a".to_owned(), "sha256:b".to_owned()], digest.clone()));
+                assert_eq!(
+                    (images, named),
+                    (vec!["sha256:a".to_owned(), "sha256:b".to_owned()], digest.clone())
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -63,7 +66,10 @@ async fn a_refusal_names_no_more_than_a_few_images() {
             room.add_image("app", &format!("sha256:{number}"), &[&digest]).await;
         }
         let refused = delete(&room, "app", &digest).await;
-        assert!(matches!(&refused, Err(Error::LayerReferenced { images, .. }) if images.len() == 5), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(Error::LayerReferenced { images, .. }) if images.len() == 5),
+            "{refused:?}"
+        );
     }
 }
 
