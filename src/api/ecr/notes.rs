@@ -21,10 +21,18 @@ pub const NOTES: &[(&str, &str)] = &[
          that the bytes lie on.",
     ),
     (
+        "CreateRepositoryCreationTemplate",
+        "appliedFor takes CREATE_ON_PUSH alone; KMS encryption and customRoleArn are refused. A push creates the \
+         repository under the pusher's own rights: ecr:CreateRepository on the new ARN, with resourceTags also \
+         ecr:TagResource. The template's policy is bound to the users and roles that exist when it is set. At most \
+         50 templates per registry.",
+    ),
+    (
         "DescribeImages",
         "There are no scan findings, and every image is ACTIVE: the archive class is not built.",
     ),
     ("DescribeRegistry", "There are never replication rules: PutReplicationConfiguration is not built."),
+    ("DescribeRepositoryCreationTemplates", "A named prefix without a template is left out of the answer."),
     (
         "GetAuthorizationToken",
         "The password is good for 12 hours or until its session ends, and dies with the key, user or role.",
@@ -38,6 +46,11 @@ pub const NOTES: &[(&str, &str)] = &[
     (
         "PutLifecyclePolicy",
         "The policy is validated, stored and returned, and removes nothing: policies are not evaluated yet.",
+    ),
+    (
+        "UpdateRepositoryCreationTemplate",
+        "Members that are absent keep their setting; an empty text or list takes it away. imageTagMutability and \
+         its exclusion filters are set together.",
     ),
 ];
 

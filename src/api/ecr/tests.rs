@@ -1,5 +1,6 @@
 //! The door as signed requests see it, on every engine: real guard, real rooms, no sockets.
 
+mod creation_templates;
 mod door;
 mod images;
 mod policies;

@@ -51,9 +51,7 @@ pub(super) async fn head(
 /// `DELETE /v2/<name>/blobs/<digest>`: of a blob that no image of the repository needs.
 pub(super) async fn delete(services: &Services, grant: &Grant, digest: &Digest) -> Result<Outgoing, Error> {
     let allowed = grant.take::<action::BatchDeleteImage>()?;
-    if !services.catalog.delete_layer(&allowed, digest).await? {
-        return Err(unknown(allowed.resource(), digest));
-    }
+    services.catalog.delete_layer(&allowed, digest).await?;
     let mut response = Outgoing::new(Body::empty());
     *response.status_mut() = StatusCode::ACCEPTED;
     Ok(response)

@@ -22,17 +22,17 @@ const NEEDED_BY: &str = "SELECT digest FROM image_reference \
 const MAX_NAMED: i64 = 5;
 
 impl Catalog {
-    /// Removes a layer from its repository; false when the repository does not have it. Whoever asks afterwards
-    /// is told that it is not there; its bytes go with the collector's next round, unless another repository
-    /// holds it.
+    /// Removes a layer from its repository. Whoever asks afterwards is told that it is not there; its bytes go
+    /// with the collector's next round, unless another repository holds it.
     ///
     /// # Errors
-    /// [`Error::RepositoryNotFound`]; [`Error::LayerReferenced`] when an image of the repository needs it.
+    /// [`Error::RepositoryNotFound`]; [`Error::LayerNotFound`]; [`Error::LayerReferenced`] when an image of the
+    /// repository needs it.
     pub async fn delete_layer(
         &self,
         allowed: &Allowed<BatchDeleteImage>,
         digest: &Digest,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         let repository = allowed.resource();
         let now = self.environment.now();
         transaction!(self.database, open => {
@@ -41,11 +41,11 @@ impl Catalog {
             let link = || params![id.as_str(), digest.as_str()];
             if open.execute(DELETE_LINK, link()).await? > 0 {
                 open.execute(REVIEW_BLOB, params![digest.as_str(), now]).await?;
-                return Ok(true);
+                return Ok(());
             }
             let rows = open.rows(NEEDED_BY, params![id.as_str(), digest.as_str(), MAX_NAMED]).await?;
             if rows.is_empty() {
-                return Ok(false);
+                return Err(Error::LayerNotFound { place: repository.into(), digest: digest.to_string() });
             }
             let images = rows.iter().map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
             Err(Error::LayerReferenced { place: repository.into(), digest: digest.clone(), images })

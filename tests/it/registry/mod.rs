@@ -1,13 +1,17 @@
 //! The registry face: manifests, listings, referrers, rights and hostile requests.
 
+mod blob_deletion;
 mod blobs;
+mod creation;
 mod listings;
 mod manifests;
 mod memory;
+mod mounts;
 mod paths;
 mod pushes;
 mod referrers;
-mod rights;
+pub mod rights;
+mod tag_parameters;
 pub mod uploads;
 
 use serde_json::{Value, json};

@@ -7,12 +7,18 @@ use crate::harness::{Key, TestServer, servers};
 
 /// A user who may log in and do these things to `app`.
 async fn user(server: &TestServer, name: &str, actions: &[&str]) -> Key {
+    let actions = if actions.is_empty() { json!("ecr:Nothing") } else { json!(actions) };
+    let allowed = json!({"Effect": "Allow", "Action": actions,
+        "Resource": "arn:aws:ecr:eu-central-1:123456789012:repository/app"});
+    user_with(server, name, &[allowed]).await
+}
+
+/// A user who may log in, with these statements.
+pub async fn user_with(server: &TestServer, name: &str, statements: &[Value]) -> Key {
     server.iam(&server.root, "CreateUser", &[("UserName", name)]).await.ok();
-    let policy = json!({"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"},
-        {"Effect": "Allow", "Action": if actions.is_empty() { json!("ecr:Nothing") } else { json!(actions) },
-         "Resource": "arn:aws:ecr:eu-central-1:123456789012:repository/app"},
-    ]});
+    let mut all = vec![json!({"Effect": "Allow", "Action": "ecr:GetAuthorizationToken", "Resource": "*"})];
+    all.extend_from_slice(statements);
+    let policy = json!({"Version": "2012-10-17", "Statement": all});
     let parameters = [("UserName", name), ("PolicyName", "inline"), ("PolicyDocument", &policy.to_string())];
     server.iam(&server.root, "PutUserPolicy", &parameters).await.ok();
     let created = server.iam(&server.root, "CreateAccessKey", &[("UserName", name)]).await.ok();
@@ -26,7 +32,8 @@ async fn user(server: &TestServer, name: &str, actions: &[&str]) -> Key {
     )
 }
 
-fn sentence(name: &str, action: &str, resource: &str) -> String {
+/// AWS's sentence for a call that no policy of the user allows.
+pub fn sentence(name: &str, action: &str, resource: &str) -> String {
     format!(
         "User: arn:aws:iam::123456789012:user/{name} is not authorized to perform: {action} on resource: \
          arn:aws:ecr:eu-central-1:123456789012:repository/{resource} because no identity-based policy allows the \
@@ -52,6 +59,7 @@ async fn a_denial_names_caller_action_and_repository() {
             ("DELETE", "/v2/app/manifests/v1".to_owned(), "ecr:BatchDeleteImage", "app"),
             ("GET", format!("/v2/app/referrers/{layer}"), "ecr:BatchGetImage", "app"),
             ("GET", format!("/v2/app/blobs/{layer}"), "ecr:GetDownloadUrlForLayer", "app"),
+            ("DELETE", format!("/v2/app/blobs/{layer}"), "ecr:BatchDeleteImage", "app"),
             ("POST", "/v2/app/blobs/uploads/".to_owned(), "ecr:InitiateLayerUpload", "app"),
             (
                 "POST",

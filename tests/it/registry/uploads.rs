@@ -255,14 +255,16 @@ async fn a_mount_needs_the_right_to_read_the_source() {
         let mount = |from: &str| format!("/v2/other/blobs/uploads/?mount={digest}{from}");
         // Nobody is told whether the blob exists: each of these is an ordinary upload.
         let unknown = mount("&from=app").replace(&digest, &digest_of(b"unknown"));
-        for path in [mount(""), mount("&from=absent"), mount("&from=../app"), unknown] {
+        for path in [mount("&from=absent"), mount("&from=../app"), unknown] {
             let answer = docker.send("POST", &path, &[], "").await;
             assert_eq!(answer.status, 202, "{path}");
             assert!(answer.header("location").starts_with("/v2/other/blobs/uploads/"));
         }
         let pusher = user(&server, "pusher", &["ecr:InitiateLayerUpload"], "repository/other").await;
         let stranger = server.docker(&pusher).await;
-        assert_eq!(stranger.send("POST", &mount("&from=app"), &[], "").await.status, 202);
+        for from in ["&from=app", ""] {
+            assert_eq!(stranger.send("POST", &mount(from), &[], "").await.status, 202);
+        }
         assert_eq!(docker.get(&format!("/v2/other/blobs/{digest}")).await.status, 404);
         let answer = docker.send("POST", &mount("&from=app"), &[], "").await;
         assert_eq!((answer.status, answer.header("docker-content-digest")), (201, digest.as_str()));

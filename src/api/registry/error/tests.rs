@@ -21,6 +21,8 @@ fn every_error() -> Vec<Error> {
         malformed(Malformed::Tag),
         malformed(Malformed::Digest("sha256:\"x\r\n".to_owned())),
         malformed(Malformed::DigestMissing),
+        malformed(Malformed::TagsBesideTag),
+        malformed(Malformed::TooManyTags),
         malformed(Malformed::Upload),
         malformed(Malformed::Limit),
         Error::Unauthenticated(BasicError::Unauthorized),
