@@ -49,7 +49,8 @@ impl Settings {
 pub struct Server {
     process: Child,
     settings: Settings,
-    printed: Arc<Mutex<String>>,
+    /// Standard output and standard error: apart, because one may come in the middle of a line of the other.
+    printed: [Arc<Mutex<String>>; 2],
     address: String,
     /// From the start of the process to its `ready` line.
     pub start_took: Duration,
@@ -91,10 +92,10 @@ impl Server {
             .stderr(Stdio::piped())
             .spawn()
             .expect("start longshore");
-        let printed = Arc::new(Mutex::new(String::new()));
+        let printed: [Arc<Mutex<String>>; 2] = Default::default();
         let ready = Arc::new(Mutex::new(None));
         let stdout = process.stdout.take().unwrap();
-        let (also_printed, also_ready) = (printed.clone(), ready.clone());
+        let (also_printed, also_ready) = (printed[0].clone(), ready.clone());
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 if line.starts_with("ready") {
@@ -103,13 +104,13 @@ impl Server {
                 *also_printed.lock().unwrap() += &format!("{line}\n");
             }
         });
-        collect(process.stderr.take().unwrap(), printed.clone());
+        collect(process.stderr.take().unwrap(), printed[1].clone());
         let (line, start_took) = wait_for("`ready` line", START_LIMIT, || {
             if let Some(ready) = ready.lock().unwrap().clone() {
                 return Some(ready);
             }
             if let Some(status) = process.try_wait().unwrap() {
-                panic!("longshore serve ended with {status}:\n{}", printed.lock().unwrap());
+                panic!("longshore serve ended with {status}:\n{}", both(&printed));
             }
             None
         });
@@ -122,9 +123,9 @@ impl Server {
         &self.address
     }
 
-    /// Everything printed so far, both streams.
+    /// Everything printed so far: standard output, then standard error.
     pub fn printed(&self) -> String {
-        self.printed.lock().unwrap().clone()
+        both(&self.printed)
     }
 
     /// The settings to start the same installation again, on the same port.
@@ -172,6 +173,10 @@ pub fn pasted(text: &str) -> BTreeMap<String, String> {
         is_name.then(|| (name.to_owned(), value.trim_matches(['"', '\'']).to_owned()))
     });
     assignments.collect()
+}
+
+fn both(printed: &[Arc<Mutex<String>>; 2]) -> String {
+    printed.iter().map(|stream| stream.lock().unwrap().clone()).collect()
 }
 
 fn collect(mut stream: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
