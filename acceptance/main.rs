@@ -20,6 +20,7 @@ mod harness;
 mod artifact_semantics;
 mod buildah;
 mod buildkit;
+mod conformance;
 mod containerd;
 mod cosign;
 mod crane;

@@ -3,6 +3,7 @@
 //! - [`Server`]: the binary under test on a free port with a data folder of its own.
 //! - [`Engine`]: a private Docker Engine, started once for all tests.
 //! - [`Repository`]: a repository at a server, as clients name it.
+//! - [`Postgres`]: a database server of its own.
 //! - [`layout`], [`shapes`]: images made by hand, checked byte by byte.
 //! - [`Terminal`]: one user's shell with nothing but the environment that was pasted into it.
 //! - [`Namespace`]: mounts and network of its own, for the tutorial's literal host name.
@@ -17,6 +18,7 @@ pub mod layout;
 mod libpod;
 mod namespace;
 mod people;
+mod postgres;
 mod repository;
 mod server;
 pub mod shapes;
@@ -30,6 +32,7 @@ pub use image::{TUTORIAL_LABELS, TUTORIAL_REVISION, build, unique_context};
 pub use libpod::{PLAIN, libpod};
 pub use namespace::Namespace;
 pub use people::{People, TUTORIAL_POLICY, denied, repository_arn, user_arn};
+pub use postgres::Postgres;
 pub use repository::Repository;
 pub use server::{Server, Settings, pasted};
 pub use terminal::Terminal;

@@ -25,5 +25,22 @@ pub fn path() -> String {
     format!("{}:{}:{machine}:/usr/sbin:/sbin", python.display(), go.display())
 }
 
+/// What a Go program was built from: package and version, as setup has it.
+pub fn source_of(program: &str) -> String {
+    let stamp = folder().join("go").join(format!("{program}.stamp"));
+    std::fs::read_to_string(&stamp)
+        .unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask setup`", stamp.display()))
+}
+
+/// A folder beside `debug` and `release` for what a test leaves to be read; emptied first.
+pub fn artefacts(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name(name);
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 /// What to preload so that a process sees another time; `$LIB` is resolved by the loader for its architecture.
 pub const FAKE_CLOCK: &str = "/usr/$LIB/faketime/libfaketime.so.1";

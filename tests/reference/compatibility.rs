@@ -28,6 +28,7 @@ fn the_page_is_current() {
     ] {
         section(&mut page, service, title, built, &notes);
     }
+    page.push_str(include_str!("conformance.md"));
     page.push_str(include_str!("compatibility_tail.md"));
     super::check("docs/reference/compatibility.md", &page);
 }

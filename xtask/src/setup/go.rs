@@ -48,6 +48,12 @@ const PROGRAMS: &[Program] = &[
         source: "github.com/regclient/regclient/cmd/regctl@v0.11.7",
         how: How::Install,
     },
+    // 30 s; the module has no releases, so this is a commit of its main branch
+    Program {
+        name: "conformance",
+        source: "github.com/opencontainers/distribution-spec/conformance@v0.0.0-20260831232431-97274622c111",
+        how: How::Install,
+    },
     // 2 minutes for the first, seconds for the second
     Program { name: "buildkitd", source: "github.com/moby/buildkit/cmd/buildkitd@v0.34.2", how: How::Depend },
     Program { name: "buildctl", source: "github.com/moby/buildkit/cmd/buildctl@v0.34.2", how: How::Depend },
