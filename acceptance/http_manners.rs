@@ -57,7 +57,7 @@ fn ranges_of_a_blob() {
         assert_eq!(part.header("content-length"), Some((last - first + 1).to_string().as_str()));
         assert!(part.body == blob[first..=last], "{range}: other bytes");
     }
-    for range in [format!("{LENGTH}-"), "99999999-".to_owned(), "-0".to_owned()] {
+    for range in [format!("{LENGTH}-"), "99999999-".to_owned(), "-0".to_owned(), "9-5".to_owned()] {
         let refused = repository.request(&path, &format!("--header 'Range: bytes={range}'"));
         assert_eq!(refused.status, 416, "{range}");
         assert_eq!(refused.header("content-range"), Some(format!("bytes */{LENGTH}").as_str()));
@@ -71,7 +71,7 @@ fn ranges_of_a_blob() {
     let other = repository.request(&path, "--header 'Range: bytes=5-' --header 'If-Range: \"other\"'");
     assert_eq!((other.status, other.body.len()), (200, LENGTH));
     // What is no range of bytes is ignored.
-    for ignored in ["lines=1-2", "bytes=9-5", "bytes=", "bytes=a-b"] {
+    for ignored in ["lines=1-2", "bytes=", "bytes=a-b"] {
         assert_eq!(
             repository.request(&path, &format!("--header 'Range: {ignored}'")).status,
             200,
