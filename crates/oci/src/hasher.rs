@@ -25,6 +25,8 @@ use crate::digest::{Algorithm, Digest};
 
 const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 8;
+/// More than any stream has: SHA-256 counts bits in 64 bits.
+const MOST_BYTES: u64 = u64::MAX / 16;
 
 /// A running SHA-256 or SHA-512 over a stream of bytes.
 #[derive(Clone)]
@@ -100,7 +102,9 @@ impl Hasher {
     /// Goes on from what [`Hasher::save`] gave.
     ///
     /// `None` when the bytes are damaged, truncated or of another version: hash the stored bytes again. The
-    /// checksum matters, because a damaged state would not fail but give the wrong digest much later.
+    /// checksum matters, because a damaged state would not fail but give the wrong digest much later. A state that
+    /// counts other blocks than the length has is `None` too: `sha2` multiplies that count, and an absurd one would
+    /// overflow there.
     #[must_use]
     pub fn restore(saved: &[u8]) -> Option<Self> {
         let (body, checksum) = saved.split_at_checked(saved.len().checked_sub(CHECKSUM_BYTES)?)?;
@@ -109,12 +113,20 @@ impl Hasher {
         }
         let ([VERSION, algorithm], rest) = body.split_first_chunk::<2>()? else { return None };
         let (length, state) = rest.split_first_chunk::<8>()?;
-        let state = match *algorithm {
-            1 => State::Sha256(deserialize(state)?),
-            2 => State::Sha512(deserialize(state)?),
+        let length = u64::from_be_bytes(*length);
+        let (words_bytes, block_bytes) = match *algorithm {
+            1 => (32, 64),
+            2 => (64, 128),
             _ => return None,
         };
-        Some(Self { state, length: u64::from_be_bytes(*length) })
+        if length > MOST_BYTES || blocks(state, words_bytes)? != length / block_bytes {
+            return None;
+        }
+        let state = match *algorithm {
+            1 => State::Sha256(deserialize(state)?),
+            _ => State::Sha512(deserialize(state)?),
+        };
+        Some(Self { state, length })
     }
 }
 
@@ -133,6 +145,12 @@ fn algorithm_byte(algorithm: Algorithm) -> u8 {
         Algorithm::Sha256 => 1,
         Algorithm::Sha512 => 2,
     }
+}
+
+/// The count of whole blocks in a saved state: 64 bits, little endian, behind the words of the hash.
+fn blocks(state: &[u8], words_bytes: usize) -> Option<u64> {
+    let (_, behind) = state.split_at_checked(words_bytes)?;
+    behind.first_chunk::<8>().map(|count| u64::from_le_bytes(*count))
 }
 
 fn deserialize<H: SerializableState>(state: &[u8]) -> Option<H> {
@@ -167,6 +185,21 @@ mod tests {
         // SHA-256 state under the name of SHA-512: the length does not fit.
         assert!(Hasher::restore(&resealed(1, 2)).is_none());
         assert!(Hasher::restore(&resealed(1, 0)).is_none());
+    }
+
+    #[test]
+    fn a_state_of_more_blocks_than_bytes_is_not_restored() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let behind_words = 2 + 8 + algorithm.length_bytes();
+            for (position, byte) in [(behind_words, 1), (behind_words + 7, 0xff), (2, 0xff)] {
+                let mut saved = Hasher::new(algorithm).save();
+                saved.truncate(saved.len() - CHECKSUM_BYTES);
+                saved[position] = byte;
+                let checksum = Sha256::digest(&saved);
+                saved.extend_from_slice(&checksum[..CHECKSUM_BYTES]);
+                assert!(Hasher::restore(&saved).is_none(), "byte {position} of {algorithm:?}");
+            }
+        }
     }
 
     proptest! {
