@@ -20,8 +20,10 @@ pub(super) fn value(shape: &'static Shape, body: &[u8]) -> Result<Value, DecodeE
     if body.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
+    // Members that are skipped are text as well: left to itself the parser looks at the encoding of kept ones only.
+    let body = std::str::from_utf8(body).map_err(|error| malformed(&error))?;
     let mut place = Place::default();
-    let mut text = serde_json::Deserializer::from_slice(body);
+    let mut text = serde_json::Deserializer::from_str(body);
     let result = Seed { shape, nullable: false, place: &mut place }
         .deserialize(&mut text)
         .and_then(|value| text.end().map(|()| value));
@@ -29,12 +31,16 @@ pub(super) fn value(shape: &'static Shape, body: &[u8]) -> Result<Value, DecodeE
         Some((expected, found)) => {
             DecodeError::Serialization { path: place.path.join("."), expected, found: found.to_owned() }
         }
-        None => DecodeError::Serialization {
-            path: String::new(),
-            expected: "a JSON object",
-            found: format!("malformed JSON: {error}"),
-        },
+        None => malformed(&error),
     })
+}
+
+fn malformed(error: &dyn fmt::Display) -> DecodeError {
+    DecodeError::Serialization {
+        path: String::new(),
+        expected: "a JSON object",
+        found: format!("malformed JSON: {error}"),
+    }
 }
 
 /// Where the reader is, and what was wrong there.

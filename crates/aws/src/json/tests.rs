@@ -126,8 +126,11 @@ fn malformed_json_is_refused() {
     ] {
         assert!(serialization("CreateRepository", body).contains("malformed JSON"), "{body}");
     }
-    let error = Operation::from_json("CreateRepository", b"{\"repositoryName\":\"\xff\"}").unwrap_err();
-    assert!(matches!(error, DecodeError::Serialization { .. }));
+    for body in [&b"{\"repositoryName\":\"\xff\"}"[..], b"{\"repositoryName\":\"app\",\"unknown\":\"\xff\"}"]
+    {
+        let error = Operation::from_json("CreateRepository", body).unwrap_err();
+        assert!(matches!(error, DecodeError::Serialization { .. }));
+    }
 }
 
 #[test]
