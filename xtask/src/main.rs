@@ -1,6 +1,7 @@
 //! Build tool of the repository: `cargo xtask SUBCOMMAND`.
 
 mod codegen;
+mod fuzz;
 mod setup;
 mod test;
 mod tidy;
@@ -15,12 +16,14 @@ fn main() -> ExitCode {
     };
     let result = match subcommand {
         "codegen" => codegen::run(rest),
+        "fuzz" => fuzz::run(rest),
         "setup" => setup::run(),
         "test" => test::run(),
         "tidy" => tidy::run(),
         _ => {
             eprintln!(
-                "usage: cargo xtask setup | test | tidy | codegen [--check | --import WHEEL_OR_DIRECTORY]"
+                "usage: cargo xtask setup | test | tidy | codegen [--check | --import WHEEL_OR_DIRECTORY] | \
+                 fuzz [--seconds N] [TARGET…]"
             );
             return ExitCode::from(2);
         }

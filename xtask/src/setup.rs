@@ -44,6 +44,7 @@ const NEEDS: &[Need] = &[
     Need { what: "skopeo", package: "skopeo", proof: Proof::Program("skopeo") },
     Need { what: "containerd", package: "containerd", proof: Proof::Program("containerd") },
     Need { what: "ctr", package: "containerd", proof: Proof::Program("ctr") },
+    Need { what: "C++ compiler of the fuzz engine", package: "g++", proof: Proof::Program("g++") },
     Need { what: "nginx", package: "nginx", proof: Proof::Program("nginx") },
     Need { what: "zstd", package: "zstd", proof: Proof::Program("zstd") },
     Need { what: "PostgreSQL server", package: "postgresql", proof: Proof::PostgresServer },
