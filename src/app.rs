@@ -211,7 +211,7 @@ impl App {
             audit,
             config.clock_skew_seconds,
         );
-        let background = Background::start(&catalog, &identity, &measures);
+        let background = Background::start(&catalog, &identity, &measures, config.scrub);
         Ok(Self {
             services: Services { catalog, identity, guard, sealer, names },
             root_key,

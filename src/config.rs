@@ -78,6 +78,8 @@ pub struct Config {
     pub limits: Limits,
     /// The quotas of the catalog.
     pub catalog: catalog::Limits,
+    /// How fast stored bytes are compared with their digests.
+    pub scrub: catalog::ScrubPace,
     /// The audit trail.
     pub audit: audit::Settings,
     /// Each setting with its value and where that came from, for `longshore check-config`; secrets are hidden.

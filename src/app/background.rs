@@ -1,4 +1,4 @@
-//! Work beside the requests: the collector, the stamps of pulls and of used keys, the upkeep of metrics.
+//! Work beside the requests: the collector, the scrub, the stamps of pulls and of used keys, the upkeep of metrics.
 //!
 //! Each kind of work is a loop of its own, so that a slow collector never delays the stamps. A round that fails is
 //! logged and tried again at its next time.
@@ -9,7 +9,8 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ScrubPace};
+use crate::environment::SECOND;
 use crate::identity::IdentityRoom;
 use crate::server::Measures;
 
@@ -17,6 +18,8 @@ use crate::server::Measures;
 const COLLECT: Duration = Duration::from_secs(60);
 /// How often stored objects are compared with the rows; reads a row per object.
 const COMPARE: Duration = Duration::from_secs(24 * 3600);
+/// How often the scrub looks whether its next round is due.
+const SCRUB: Duration = Duration::from_secs(60);
 /// How long a stamp may wait in memory.
 const STAMPS: Duration = Duration::from_secs(10);
 /// How often finished samples are folded into their buckets.
@@ -30,12 +33,18 @@ pub(super) struct Background {
 }
 
 impl Background {
-    pub(super) fn start(catalog: &Catalog, identity: &IdentityRoom, measures: &Measures) -> Self {
+    pub(super) fn start(
+        catalog: &Catalog,
+        identity: &IdentityRoom,
+        measures: &Measures,
+        scrub: ScrubPace,
+    ) -> Self {
         let background = Self { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         let room = catalog.clone();
         background.every(COLLECT, move || collect(room.clone()));
         let room = catalog.clone();
         background.every(COMPARE, move || compare(room.clone()));
+        background.tasks.spawn(scrub_on(catalog.clone(), scrub, background.stop.clone()));
         let rooms = (catalog.clone(), identity.clone());
         background.every(STAMPS, move || {
             let (catalog, identity) = rooms.clone();
@@ -91,6 +100,29 @@ async fn compare(catalog: Catalog) {
         Ok(0) => {}
         Ok(removed) => tracing::info!(removed, "objects without a row were removed"),
         Err(error) => tracing::warn!(%error, "stored objects could not be compared"),
+    }
+}
+
+/// The scrub stops in the middle of a round, because one may take days; it has noted where it was.
+async fn scrub_on(catalog: Catalog, pace: ScrubPace, stop: CancellationToken) {
+    if pace.period == 0 {
+        tracing::warn!("stored bytes are not compared with their digests: scrub-period-seconds is 0");
+    }
+    match catalog.examine_damaged(pace, &stop).await {
+        Ok(0) => {}
+        Ok(restored) => tracing::info!(restored, "blobs that were marked as damaged are in use again"),
+        Err(error) => tracing::warn!(%error, "damaged blobs could not be examined"),
+    }
+    let period = Duration::from_secs(u64::try_from(pace.period / SECOND).unwrap_or(0));
+    let pause = if period.is_zero() { SCRUB } else { SCRUB.min(period) };
+    while !stop.is_cancelled() {
+        if let Err(error) = catalog.scrub(pace, &stop).await {
+            tracing::warn!(%error, "the scrub stopped half-way");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
     }
 }
 

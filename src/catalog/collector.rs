@@ -54,7 +54,7 @@ pub(super) const REVIEW_BLOB: &str = "UPDATE blob SET review_after = $2 WHERE di
 const DUE_BLOBS: &str = "SELECT digest, generation FROM blob WHERE review_after <= $1 AND digest > $2 \
     ORDER BY digest LIMIT $3";
 
-const KEEP_BLOB: &str = "UPDATE blob SET review_after = NULL WHERE digest = $1 AND state = 'ready' \
+const KEEP_BLOB: &str = "UPDATE blob SET review_after = NULL WHERE digest = $1 AND state <> 'deleting' \
     AND EXISTS (SELECT 1 FROM blob_link l WHERE l.digest = $1)";
 
 const MARK_BLOB: &str = "UPDATE blob SET state = 'deleting' WHERE digest = $1 AND generation = $2 \

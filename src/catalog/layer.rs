@@ -1,7 +1,7 @@
 //! Layers: blobs as a repository sees them (ecr.md §4.6, §8.4, §8.5).
 //!
 //! A layer is in a repository when a link says so and its object is really there with its length: what is
-//! damaged counts as missing, so that the next push of it heals it.
+//! damaged (`damage.rs`) counts as missing, so that the next push of it heals it.
 //!
 //! Invariants:
 //! * no answer about one repository depends on what lies in another;
@@ -157,7 +157,10 @@ impl Catalog {
             return Ok(None);
         };
         let reader = self.blobs.get(&found.object).await;
-        unless_damaged(&found.object, reader)
+        match unless_damaged(&found.object, reader)? {
+            Some(reader) => self.first_check(&found.object, reader).await,
+            None => Ok(None),
+        }
     }
 
     /// The length of a layer that somebody is going to refer to in a manifest.
@@ -186,7 +189,7 @@ impl Catalog {
     async fn whole_layer(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, Error> {
         let Some(found) = self.linked_layer(repository, digest).await? else { return Ok(None) };
         let checked = self.blobs.check(&found.object).await;
-        Ok(unless_damaged(&found.object, checked)?.map(|()| found))
+        Ok(unless_damaged(&found.object, checked)?.map(|_| found))
     }
 
     async fn linked_layer(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, Error> {

@@ -1,6 +1,6 @@
 //! The catalog room: repositories, uploads, layers, images, tags, referrers.
 //!
-//! Owns the tables `repository*`, `blob*`, `upload`, `image*` and `tag`, and the rules of ECR about them
+//! Owns the tables `repository*`, `blob*`, `upload`, `image*`, `tag` and `scrub`, and the rules of ECR about them
 //! (ecr.md §3, §4). Knows neither HTTP nor AWS JSON. Every function that a caller can reach takes the guard's
 //! [`Allowed`](crate::access::Allowed) and acts on the resource that it carries.
 //!
@@ -12,6 +12,7 @@
 mod access_facts;
 mod collector;
 pub mod creation_template;
+mod damage;
 mod error;
 pub mod image;
 pub mod layer;
@@ -19,6 +20,7 @@ mod listing;
 mod pull_stamps;
 mod referrer;
 pub mod repository;
+mod scrub;
 mod tag_mutability;
 #[cfg(test)]
 mod testing;
@@ -31,6 +33,7 @@ pub(crate) use error::samples as error_samples;
 pub use error::{Error, Place};
 pub use listing::Names;
 pub use referrer::{MAX_ARTIFACT_TYPES, Referrers};
+pub use scrub::{ScrubPace, Scrubbed};
 pub use tag_mutability::{Mode, TagMutability};
 
 use std::sync::Arc;
@@ -53,6 +56,7 @@ pub struct Catalog {
     image_counts: Arc<image::ImageCounts>,
     compiled_policies: Arc<access_facts::CompiledPolicies>,
     pull_stamps: Arc<pull_stamps::PullStamps>,
+    first_checks: Arc<damage::FirstChecks>,
 }
 
 /// The quotas that an operator may change (ecr.md §9).
@@ -95,6 +99,7 @@ impl Catalog {
             image_counts: Arc::default(),
             compiled_policies: Arc::default(),
             pull_stamps: Arc::default(),
+            first_checks: Arc::default(),
         }
     }
 

@@ -123,6 +123,7 @@ fn assemble(reader: &mut Reader<'_>, account: AccountId, region: Region) -> Conf
         shutdown_grace: reader.value("shutdown-grace-seconds", form::seconds(0, 86_400), Duration::ZERO),
         limits: limits(reader),
         catalog: quotas(reader),
+        scrub: scrub(reader),
         audit: audit(reader, &data_dir),
         shown: shown(reader),
         data_dir,
@@ -187,6 +188,13 @@ fn quotas(reader: &mut Reader<'_>) -> catalog::Limits {
         upload_expiry: reader.value("upload-expiry-seconds", form::number(60, year), 60) * SECOND,
         layer_bytes: reader.value("max-layer-bytes", form::number(1, 1_099_511_627_776), 1),
         blob_grace: reader.value("blob-grace-seconds", form::number(60, year), 60) * SECOND,
+    }
+}
+
+fn scrub(reader: &mut Reader<'_>) -> catalog::ScrubPace {
+    catalog::ScrubPace {
+        period: reader.value("scrub-period-seconds", form::number(0, 315_360_000), 0) * SECOND,
+        bytes_per_second: reader.value("scrub-bytes-per-second", form::number(65_536, 1 << 40), 65_536),
     }
 }
 

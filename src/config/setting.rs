@@ -210,6 +210,19 @@ pub const SETTINGS: &[Setting] = &[
         Some("86400"),
         "How long a layer that no image names, and a referrer whose subject was deleted, is kept, 60 to 31536000.",
     ),
+    setting(
+        "scrub-period-seconds",
+        "SECONDS",
+        Some("604800"),
+        "From the start of one comparison of all stored bytes with their digests to that of the next, 1 to 315360000; \
+         0 turns it off.",
+    ),
+    setting(
+        "scrub-bytes-per-second",
+        "BYTES",
+        Some("20971520"),
+        "How fast that comparison reads, 65536 to 1099511627776; 20 MiB/s read 12 TiB in a week.",
+    ),
     setting("max-repositories", "NUMBER", Some("100000"), "Repositories in one registry, 1 to 1000000000."),
     setting("max-images", "NUMBER", Some("100000"), "Images in one repository, 1 to 1000000000."),
     setting(

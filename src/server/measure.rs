@@ -7,6 +7,10 @@
 //! | `longshore_request_bytes_total`, `longshore_response_bytes_total` | door, operation | bodies |
 //! | `longshore_requests_in_flight` | door | requests being served |
 //! | `longshore_connections`, `longshore_connections_refused_total` | | connections |
+//! | `longshore_scrub_checked_total` | kind (`blob`, `manifest`) | compared with their digests |
+//! | `longshore_scrub_bytes_total` | | bytes read for that |
+//! | `longshore_damage_found_total` | kind | found damaged, also while serving; an alarm |
+//! | `longshore_damaged_blobs` | | blobs that count as missing until they are pushed again |
 //! | `longshore_panics_total` | | requests that broke |
 //! | `process_resident_memory_bytes` | | memory of the process |
 

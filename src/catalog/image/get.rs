@@ -6,7 +6,8 @@ use oci::{Digest, Reference, Tag};
 
 use super::id::{Failure, FailureCode, ImageId};
 use crate::access::{Allowed, Repository, action};
-use crate::catalog::{Catalog, Error};
+use crate::catalog::damage::is_whole_manifest;
+use crate::catalog::{Catalog, Error, stored_digest};
 use crate::params;
 use crate::store::db::Row;
 
@@ -134,14 +135,16 @@ impl Catalog {
         };
         let parameters =
             params![registry.account.as_str(), registry.region.as_str(), repository.name.as_str(), text];
-        self.database.row(sql, parameters).await?.map(|row| read(&row)).transpose()
+        self.database.row(sql, parameters).await?.map_or(Ok(None), |row| read(&row))
     }
 }
 
-fn read(row: &Row) -> Result<StoredImage, Error> {
-    Ok(StoredImage {
-        digest: crate::catalog::stored_digest(&row.get::<String>(0)?)?,
-        media_type: row.get(1)?,
-        manifest: row.get(2)?,
-    })
+/// The image of a row; `None` when its manifest is damaged, which counts as missing.
+fn read(row: &Row) -> Result<Option<StoredImage>, Error> {
+    let digest = stored_digest(&row.get::<String>(0)?)?;
+    let manifest: Vec<u8> = row.get(2)?;
+    if !is_whole_manifest(&digest, &manifest) {
+        return Ok(None);
+    }
+    Ok(Some(StoredImage { digest, media_type: row.get(1)?, manifest }))
 }

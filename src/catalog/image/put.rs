@@ -39,6 +39,8 @@ const INSERT_IMAGE: &str = "INSERT INTO image (repository_id, digest, media_type
      subject_digest, manifest, annotations, size_bytes, pushed_at, pushed_by) \
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (repository_id, digest) DO NOTHING";
 
+const HEAL_IMAGE: &str = "UPDATE image SET manifest = $3 WHERE repository_id = $1 AND digest = $2";
+
 const INSERT_TAG: &str = "INSERT INTO tag (id, repository_id, name, digest, set_at, set_by) \
      VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (repository_id, name) WHERE ended_at IS NULL DO NOTHING";
 
@@ -52,7 +54,10 @@ const CURRENT_TAG: &str =
 struct Found {
     repository_id: String,
     mutability: TagMutability,
+    /// Whether the image is there; one whose manifest is damaged is not.
     has_image: bool,
+    /// Whether it is there with a damaged manifest.
+    is_damaged: bool,
     /// What each of the tags points at now, in their order.
     tagged_digests: Vec<Option<String>>,
 }
@@ -81,9 +86,14 @@ impl Catalog {
         let tag_ids = image.tags.iter().map(|_| self.environment.new_id()).collect::<Result<Vec<_>, _>>()?;
         let (now, by) = (self.environment.now(), allowed.by());
         let (repository_id, is_new) = transaction!(self.database, open => {
-            let found = look(open, repository, &digest, &image.tags).await?;
+            let found = look(open, repository, &digest, &image.bytes, &image.tags).await?;
             decide(&found, repository, &digest, image)?;
-            if found.has_image {
+            if found.is_damaged {
+                // What the row says beside the manifest was read from the same bytes when they were whole.
+                let parameters = params![found.repository_id.as_str(), digest.as_str(), image.bytes.as_slice()];
+                expect_one(open.execute(HEAL_IMAGE, parameters).await?)?;
+            }
+            if found.has_image || found.is_damaged {
                 let moves = found.tagged_digests.iter().filter(|now| now.as_deref() != Some(digest.as_str()));
                 limit_tags(open, &found.repository_id, &digest, moves.count()).await?;
             } else {
@@ -117,7 +127,7 @@ impl Catalog {
                 .await?;
                 expect_one(inserted)?;
             }
-            Ok::<_, Error>((found.repository_id, !found.has_image))
+            Ok::<_, Error>((found.repository_id, !found.has_image && !found.is_damaged))
         })?;
         if is_new {
             self.image_counts.increment(&repository_id);
@@ -147,6 +157,7 @@ async fn look(
     open: &mut Transaction,
     repository: &Repository,
     digest: &Digest,
+    bytes: &[u8],
     tags: &[Tag],
 ) -> Result<Found, Error> {
     let registry = &repository.registry;
@@ -155,7 +166,7 @@ async fn look(
     let row = open
         .row(
             "SELECT r.id, r.tag_mutability, r.tag_mutability_filters, \
-             (SELECT COUNT(*) FROM image i WHERE i.repository_id = r.id AND i.digest = $4), \
+             (SELECT i.manifest FROM image i WHERE i.repository_id = r.id AND i.digest = $4), \
              (SELECT t.digest FROM tag t WHERE t.repository_id = r.id AND t.name = $5 AND t.ended_at IS NULL) \
              FROM repository r WHERE r.account = $1 AND r.region = $2 AND r.name = $3",
             params![
@@ -177,10 +188,13 @@ async fn look(
         let current = open.row(CURRENT_TAG, params![repository_id.as_str(), tag.as_str()]).await?;
         tagged_digests.push(current.map(|row| row.get(0)).transpose()?);
     }
+    let stored: Option<Vec<u8>> = row.get(3)?;
+    let is_whole = |stored: &Vec<u8>| *stored == bytes;
     Ok(Found {
         repository_id,
         mutability: TagMutability::read(&row.get::<String>(1)?, &row.get::<String>(2)?)?,
-        has_image: row.get::<i64>(3)? > 0,
+        has_image: stored.as_ref().is_some_and(is_whole),
+        is_damaged: stored.as_ref().is_some_and(|stored| !is_whole(stored)),
         tagged_digests,
     })
 }

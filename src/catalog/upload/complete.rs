@@ -10,7 +10,7 @@ use super::{DELETE, Parts};
 use crate::access::Allowed;
 use crate::access::action::CompleteLayerUpload;
 use crate::catalog::{Catalog, Error, Place};
-use crate::store::blob::{self, Generation, Held, Object, Verified};
+use crate::store::blob::{Generation, Held, Object, Verified};
 use crate::{params, transaction};
 
 /// How often the object that was relied upon may vanish before the client is asked to try again.
@@ -157,14 +157,11 @@ impl Catalog {
             generation: generation.clone(),
             size_bytes: verified.size_bytes(),
         };
-        match self.blobs.check(&object).await {
-            Ok(()) => Ok((Some(generation), None)),
-            Err(error @ (blob::Error::Missing | blob::Error::Damaged { .. })) => {
-                tracing::error!(%error, blob.digest = %object.digest, "a damaged blob is replaced by a new push");
-                Ok((None, Some(generation)))
-            }
-            Err(error) => Err(error.into()),
+        if self.is_whole(&object).await? {
+            return Ok((Some(generation), None));
         }
+        tracing::warn!(blob.digest = %object.digest, "a damaged blob is replaced by a new push");
+        Ok((None, Some(generation)))
     }
 
     async fn commit_layer(

@@ -38,7 +38,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use oci::{Digest, UploadId};
 
-pub use disk::{Append, Appended, Held, Reader, Verified};
+pub use disk::{Append, Appended, Held, Inspection, Reader, Step, Through, Verdict, Verified};
 pub use error::Error;
 pub use object::{Generation, Object, Stored};
 
@@ -130,13 +130,24 @@ impl Blobs {
         }
     }
 
-    /// Whether an object is there with its length, without opening it.
+    /// Whether an object is there with its length, without opening it; out: whether it is [known to be
+    /// whole](Reader::is_known_whole).
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn check(&self, object: &Object) -> Result<(), Error> {
+    pub async fn check(&self, object: &Object) -> Result<bool, Error> {
         match &self.backend {
             Backend::Disk(disk) => disk.check(object).await,
+        }
+    }
+
+    /// Begins to read an object from its first to its last byte, to compare it with its digest.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn inspect(&self, object: &Object, through: Through) -> Result<Inspection, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.inspect(object, through).await,
         }
     }
 

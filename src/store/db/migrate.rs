@@ -26,6 +26,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "orphaned_referrer",
         sql: include_str!("../../../migrations/0004_orphaned_referrer.sql"),
     },
+    Migration { version: 5, name: "scrub", sql: include_str!("../../../migrations/0005_scrub.sql") },
 ];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -1,5 +1,6 @@
 //! The registry face: manifests, listings, referrers, rights and hostile requests.
 
+mod bit_rot;
 mod blob_deletion;
 mod blobs;
 mod creation;

@@ -65,6 +65,7 @@ pub const TABLE_OWNERS: &[(&str, &str)] = &[
     ("image", "catalog"),
     ("manifest", "catalog"),
     ("tag", "catalog"),
+    ("scrub", "catalog"),
     ("account", "identity"),
     ("iam_", "identity"),
     ("lifecycle", "lifecycle"),

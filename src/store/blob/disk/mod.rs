@@ -7,6 +7,8 @@
 
 mod append;
 mod files;
+mod inspect;
+mod known;
 mod layout;
 mod read;
 mod state;
@@ -25,7 +27,8 @@ use super::{Error, Generation, Object};
 use layout::Layout;
 
 pub use append::{Append, Appended};
-pub use read::Reader;
+pub use inspect::{Inspection, Step, Through};
+pub use read::{Reader, Verdict};
 pub use upload::{Held, Verified};
 
 /// How long one request waits for another that holds the same upload: long enough for the end of a broken
@@ -45,6 +48,7 @@ pub(super) struct Disk {
 struct Inner {
     layout: Layout,
     holds: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
+    known: known::Known,
     /// Keeps the folder ours for as long as anything uses it.
     _lock: File,
 }
@@ -55,7 +59,7 @@ impl Disk {
         let inner = blocking("open the blob folder", move || {
             files::create_folders(&layout)?;
             let lock = files::lock(layout.lock(), LOCK_PATIENCE)?;
-            Ok(Inner { layout, holds: Mutex::default(), _lock: lock })
+            Ok(Inner { layout, holds: Mutex::default(), known: known::Known::default(), _lock: lock })
         })
         .await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -78,12 +82,17 @@ impl Disk {
 
     pub(super) async fn get(&self, object: &Object) -> Result<Reader, Error> {
         let (inner, object) = (Arc::clone(&self.inner), object.clone());
-        blocking("open an object", move || Reader::open(&inner.layout, &object)).await
+        blocking("open an object", move || Reader::open(&inner, &object)).await
     }
 
-    pub(super) async fn check(&self, object: &Object) -> Result<(), Error> {
+    pub(super) async fn check(&self, object: &Object) -> Result<bool, Error> {
         let (inner, object) = (Arc::clone(&self.inner), object.clone());
-        blocking("look at an object", move || read::check(&inner.layout, &object)).await
+        blocking("look at an object", move || read::check(&inner, &object)).await
+    }
+
+    pub(super) async fn inspect(&self, object: &Object, through: Through) -> Result<Inspection, Error> {
+        let (inner, object) = (Arc::clone(&self.inner), object.clone());
+        blocking("open an object", move || Inspection::open(inner, object, through)).await
     }
 
     pub(super) async fn delete(&self, digest: &Digest, generation: &Generation) -> Result<(), Error> {

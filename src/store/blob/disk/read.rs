@@ -9,9 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use rustix::io::ReadWriteFlags;
+use tokio::sync::watch;
 
-use super::files;
-use super::layout::Layout;
+use super::{Inner, files, known};
 use crate::store::blob::{Error, Object};
 
 /// Bytes that are read at once; larger pieces gain nothing, smaller ones cost a system call and a wake-up each.
@@ -25,12 +25,28 @@ const SMALL_BYTES: u64 = 1024 * 1024;
 pub struct Reader {
     file: Arc<File>,
     length: u64,
+    is_known_whole: bool,
+    withheld: Option<watch::Receiver<Option<Verdict>>>,
 }
 
-/// Looks at the length of an object.
-pub(super) fn check(layout: &Layout, object: &Object) -> Result<(), Error> {
-    match std::fs::metadata(layout.object(&object.digest, &object.generation)) {
-        Ok(found) => compare(object, found.len()),
+/// What an inspection of an object has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The bytes have the digest.
+    Whole,
+    /// They have not, or the disk does not give them.
+    Rotten,
+    /// Nobody could tell.
+    Unknown,
+}
+
+/// Looks at the length of an object; out: whether this process knows that it is whole.
+pub(super) fn check(inner: &Inner, object: &Object) -> Result<bool, Error> {
+    match std::fs::metadata(inner.layout.object(&object.digest, &object.generation)) {
+        Ok(found) => {
+            compare(object, found.len())?;
+            Ok(inner.known.has(&object.generation, known::modified(&found)))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Error::Missing),
         Err(error) => Err(Error::io("look at an object")(error)),
     }
@@ -44,12 +60,38 @@ fn compare(object: &Object, found: u64) -> Result<(), Error> {
 }
 
 impl Reader {
-    pub(super) fn open(layout: &Layout, object: &Object) -> Result<Self, Error> {
+    pub(super) fn open(inner: &Inner, object: &Object) -> Result<Self, Error> {
         let failed = || Error::io("open an object");
-        let path = layout.object(&object.digest, &object.generation);
+        let path = inner.layout.object(&object.digest, &object.generation);
         let file = files::open_to_read(&path).map_err(failed())?.ok_or(Error::Missing)?;
-        compare(object, file.metadata().map_err(failed())?.len())?;
-        Ok(Self { file: Arc::new(file), length: object.size_bytes })
+        let metadata = file.metadata().map_err(failed())?;
+        compare(object, metadata.len())?;
+        let is_known_whole = inner.known.has(&object.generation, known::modified(&metadata));
+        Ok(Self { file: Arc::new(file), length: object.size_bytes, is_known_whole, withheld: None })
+    }
+
+    /// Whether this process has hashed the object, and nobody has written to it since.
+    #[must_use]
+    pub fn is_known_whole(&self) -> bool {
+        self.is_known_whole
+    }
+
+    /// The same, but the last bytes of the object are given away only when the verdict says that it is whole.
+    #[must_use]
+    pub fn withholding(self, verdict: watch::Receiver<Option<Verdict>>) -> Self {
+        Self { withheld: Some(verdict), ..self }
+    }
+
+    /// Waits for the verdict that the last bytes depend upon.
+    ///
+    /// # Errors
+    /// `InvalidData` when the object is not whole, or when that could not be found out.
+    async fn verdict(&mut self) -> io::Result<()> {
+        let Some(verdict) = &mut self.withheld else { return Ok(()) };
+        match verdict.wait_for(Option::is_some).await.ok().and_then(|verdict| *verdict) {
+            Some(Verdict::Whole) => Ok(()),
+            _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the object does not have its digest")),
+        }
     }
 
     /// The length of the object in bytes.
@@ -78,18 +120,23 @@ impl Reader {
         tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
 
-    /// Reads bytes `range` piece by piece, as fast as the pieces are taken.
+    /// Reads bytes `range` piece by piece, as fast as the pieces are taken. The piece with the object's last byte
+    /// waits for the verdict of [`Self::withholding`].
     pub fn stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         let frame =
             if range.end.saturating_sub(range.start) <= SMALL_BYTES { SMALL_BYTES } else { FRAME_BYTES };
         stream::try_unfold(range.start, move |position| {
-            let reader = self.clone();
+            let mut reader = self.clone();
             async move {
                 if position >= range.end {
                     return Ok(None);
                 }
                 let end = range.end.min(position + frame);
-                Ok(Some((reader.read(position..end).await?, end)))
+                let bytes = reader.read(position..end).await?;
+                if end == reader.length {
+                    reader.verdict().await?;
+                }
+                Ok(Some((bytes, end)))
             }
         })
     }

@@ -184,7 +184,8 @@ impl Held {
             let mut held = self;
             // An empty blob has received nothing, so its file may not exist yet.
             let data = &held.open_files()?.data;
-            if data.metadata().map_err(failed())?.len() != size_bytes {
+            let metadata = data.metadata().map_err(failed())?;
+            if metadata.len() != size_bytes {
                 return Err(failed()(std::io::Error::other("the staged file has another length")));
             }
             if size_bytes == 0 {
@@ -194,6 +195,7 @@ impl Held {
             let to = held.inner.layout.object(&digest, &generation);
             files::link(&from, &to).map_err(failed())?;
             files::sync_folder(&held.inner.layout.folder_of(&digest)).map_err(failed())?;
+            held.inner.known.insert(&generation, super::known::modified(&metadata));
             Ok(held)
         })
         .await
