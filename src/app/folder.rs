@@ -44,7 +44,17 @@ pub(super) fn prepare(config: &Config) -> Result<(), Error> {
 
 /// Only what is created here gets the mode: the rights of an existing folder are its owner's choice.
 fn create(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or(Ok(()), create)?;
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        other => other?,
+    }
+    // Files that are synced are lost all the same when the name of their folder is.
+    std::fs::File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Remembers where the server is reached.

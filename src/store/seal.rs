@@ -112,13 +112,26 @@ impl Sealer {
     fn create(path: &Path, environment: Environment) -> Result<Self, SealError> {
         let bytes = Zeroizing::new(environment.random::<32>().map_err(|_| SealError::Cipher)?);
         let text = Zeroizing::new(format!("1 {}\n", hex::encode(bytes.as_slice())));
-        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        // Under another name until it is whole: a process that dies here must not leave a file without a key, which
+        // no later start could use.
+        let unfinished = path.with_extension(format!("{}.unfinished", std::process::id()));
+        let options = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).clone();
+        let mut file = options.open(&unfinished)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
-        if let Some(folder) = path.parent() {
-            // Without this the key may vanish in a power cut while what it sealed stays.
-            std::fs::File::open(folder)?.sync_all()?;
+        match std::fs::hard_link(&unfinished, path) {
+            // Another process that starts at the same time was faster: its key is the one.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                std::fs::remove_file(&unfinished)?;
+                return Self::parse(&Zeroizing::new(std::fs::read_to_string(path)?), environment);
+            }
+            Ok(()) => std::fs::remove_file(&unfinished)?,
+            // A file system without links.
+            Err(_) => std::fs::rename(&unfinished, path)?,
         }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        // Without this the key may vanish in a power cut while what it sealed stays.
+        std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         Self::parse(&text, environment)
     }
 
