@@ -253,8 +253,8 @@ pub enum Error {
     /// A stored blob does not have its length or digest; it counts as missing and is logged.
     #[error("blob {0} is damaged")]
     Damaged(Digest),
-    /// The volume of the blobs has no room left; reads and deletions go on.
-    #[error("no space is left for blobs")]
+    /// The volume of the blobs or of the database has no room left; reads go on.
+    #[error("no space is left")]
     StorageFull,
     /// Too much is going on; the caller may try again.
     #[error("the server is busy")]
@@ -277,6 +277,10 @@ impl Error {
 
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
+        if matches!(error, db::Error::Full(_)) {
+            tracing::error!(%error, "the volume of the database is full");
+            return Self::StorageFull;
+        }
         Self::Internal(error.into())
     }
 }

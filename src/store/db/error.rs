@@ -26,6 +26,9 @@ pub enum Error {
     /// The engine failed: I/O, network, constraint, syntax.
     #[error("the database failed: {0}")]
     Engine(#[source] sqlx::Error),
+    /// The volume of the database has no room left; nothing of the transaction was kept.
+    #[error("no space is left for the database: {0}")]
+    Full(String),
     /// A commit that was shared with other transactions failed; nothing of it was kept.
     #[error("the grouped commit failed: {0}")]
     Group(String),
@@ -44,10 +47,12 @@ impl From<sqlx::Error> for Error {
         // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL manual, appendix A);
         // a unique violation under SERIALIZABLE may be the visible half of such a conflict, but rooms use
         // ON CONFLICT, so 23505 here is a defect and must not be repeated for ever.
-        let retry = error
-            .as_database_error()
-            .and_then(|database| database.code())
-            .is_some_and(|code| code == "40001" || code == "40P01");
-        if retry { Self::Conflict(error) } else { Self::Engine(error) }
+        let code = error.as_database_error().and_then(|database| database.code());
+        match code.as_deref() {
+            Some("40001" | "40P01") => Self::Conflict(error),
+            // SQLITE_FULL; 53100 disk_full.
+            Some("13" | "53100") => Self::Full(error.to_string()),
+            _ => Self::Engine(error),
+        }
     }
 }

@@ -52,7 +52,14 @@ struct Writer {
 struct Group {
     id: u64,
     members: usize,
-    outcome: watch::Sender<Option<Result<(), String>>>,
+    outcome: watch::Sender<Option<Result<(), Failure>>>,
+}
+
+/// Why the commit of a group failed, for all its members.
+#[derive(Debug, Clone)]
+struct Failure {
+    reason: String,
+    is_full: bool,
 }
 
 /// One transaction inside the current group; it holds the writer until it is committed or undone.
@@ -166,7 +173,10 @@ impl Writer {
     async fn commit_group(&mut self) -> Result<(), Error> {
         let Some(group) = self.group.take() else { return Ok(()) };
         let result = run(&mut self.connection, "COMMIT").await;
-        let told = result.as_ref().map(|_| ()).map_err(ToString::to_string);
+        let told = result
+            .as_ref()
+            .map(|_| ())
+            .map_err(|error| Failure { reason: error.to_string(), is_full: matches!(error, Error::Full(_)) });
         if result.is_err() {
             // SQLite keeps the transaction open after most failed commits (disk full, I/O error).
             if let Err(error) = run(&mut self.connection, "ROLLBACK").await {
@@ -215,7 +225,7 @@ impl Sqlite {
     async fn wait_for_group(
         self,
         id: u64,
-        mut outcome: watch::Receiver<Option<Result<(), String>>>,
+        mut outcome: watch::Receiver<Option<Result<(), Failure>>>,
     ) -> Result<(), Error> {
         let mut guard = tokio::select! {
             biased;
@@ -233,10 +243,11 @@ impl Sqlite {
     }
 }
 
-fn told_outcome(told: Option<Result<(), String>>) -> Result<(), Error> {
+fn told_outcome(told: Option<Result<(), Failure>>) -> Result<(), Error> {
     match told {
         Some(Ok(())) => Ok(()),
-        Some(Err(reason)) => Err(Error::Group(reason)),
+        Some(Err(Failure { reason, is_full: true })) => Err(Error::Full(reason)),
+        Some(Err(Failure { reason, is_full: false })) => Err(Error::Group(reason)),
         None => Err(Error::Group("the writer went away".to_owned())),
     }
 }
