@@ -15,6 +15,7 @@
 )]
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no public interface")]
 
+mod faults;
 mod harness;
 
 mod artifact_semantics;
@@ -24,10 +25,12 @@ mod conformance;
 mod containerd;
 mod cosign;
 mod crane;
+mod disk_full;
 mod harness_itself;
 mod helm;
 mod http_manners;
 mod image_shapes;
+mod kill_anywhere;
 mod kubernetes_role;
 mod layer_url;
 mod literal_host;
@@ -35,6 +38,7 @@ mod oras;
 mod permission_matrix;
 mod podman;
 mod postgres;
+mod power_loss;
 mod python_oras;
 mod readme;
 mod regctl;

@@ -1,0 +1,126 @@
+//! Power that goes at any moment: what was acknowledged is on the disk, whatever became of writes that were not synced.
+//!
+//! One run is recorded, from the first start on an empty folder; each seed chooses a moment of it and what the disk
+//! made of everything that was not synced by then. CI: 200 seeds. Nightly: `LONGSHORE_POWER_LOSS_SEEDS=10000`.
+//! One seed alone: `LONGSHORE_POWER_LOSS_SEED=17`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::faults::{Disk, Driver, Installation, Kind, Order, Random, Sync, Trace, script};
+
+const SCRIPT: u64 = 2;
+
+/// One recorded run.
+struct Recording {
+    installation: Installation,
+    trace: Trace,
+    /// The driver before each step, with the number of records at that moment; the first is before the first start.
+    moments: Vec<(usize, Driver)>,
+}
+
+fn record() -> Recording {
+    let installation = Installation::create(false);
+    let (running, control) = installation.start_with_faults(Order::Nothing, true);
+    control.order(Order::Nothing);
+    let length = || std::fs::metadata(installation.trace_path()).unwrap().len();
+    let mut driver = Driver::of(script(SCRIPT));
+    let mut moments = vec![(0, driver.clone()), (length(), driver.clone())];
+    while driver.done < driver.steps.len() {
+        let answer = driver.advance(running.client()).unwrap();
+        assert!(answer.is_success(), "{} {}", answer.status, answer.text());
+        moments.push((length(), driver.clone()));
+    }
+    // A clean stop folds the log into the database: calls that may lose power too.
+    assert!(running.stop().success());
+    let trace = installation.trace();
+    let moments = moments.into_iter().map(|(length, driver)| (trace.until(length), driver)).collect();
+    Recording { installation, trace, moments }
+}
+
+impl Recording {
+    fn disk(&self, records: usize, sync: Sync) -> Disk {
+        let mut disk = Disk::empty(&self.installation.data(), sync);
+        self.trace.records[..records].iter().for_each(|record| disk.apply(record));
+        disk
+    }
+
+    /// Cuts the power as the seed says, starts the server on what is left, and verifies.
+    fn replay(&self, seed: u64, sync: Sync) {
+        let mut random = Random::of(seed);
+        let total = self.trace.records.len() as u64;
+        // Half of the cuts come while requests are answered, most of the others during the first start.
+        let served = self.moments[1].0 as u64;
+        let at =
+            if random.chance(75) { served + random.below(total - served + 1) } else { random.below(served) };
+        let at = usize::try_from(at).unwrap();
+        let moment = self.moments.partition_point(|(records, _)| *records <= at) - 1;
+        let mut driver = self.moments[moment].1.clone();
+        let installation = Installation::create(true);
+        self.disk(at, sync).cut_power(&mut random, &installation.data());
+        let running = installation.start();
+        let Some(client) = &running.client else {
+            panic!("no start after record {at}: {}", installation.log())
+        };
+        driver.verify(client);
+        driver.take_up(client, true);
+        driver.run(client).unwrap();
+        driver.verify(client);
+    }
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_with_the_power() {
+    let recording = record();
+    if let Some(seed) = number("LONGSHORE_POWER_LOSS_SEED") {
+        return recording.replay(seed, Sync::Honest);
+    }
+    let seeds = number("LONGSHORE_POWER_LOSS_SEEDS").unwrap_or(200);
+    let next = AtomicU64::new(0);
+    let failed: Vec<u64> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..2).map(|_| scope.spawn(|| work(&recording, &next, seeds))).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(failed.is_empty(), "repeat with LONGSHORE_POWER_LOSS_SEED=<seed>: {failed:?}");
+    println!("{seeds} seeds over {} records", recording.trace.records.len());
+}
+
+fn work(recording: &Recording, next: &AtomicU64, seeds: u64) -> Vec<u64> {
+    let mut failed = Vec::new();
+    loop {
+        let seed = next.fetch_add(1, Ordering::SeqCst);
+        if seed >= seeds {
+            return failed;
+        }
+        if catch_unwind(AssertUnwindSafe(|| recording.replay(seed, Sync::Honest))).is_err() {
+            failed.push(seed);
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
+}
+
+#[test]
+fn the_trace_has_every_change_and_a_lying_disk_is_found_out() {
+    let recording = record();
+    let replayed = recording.disk(recording.trace.records.len(), Sync::Honest).files();
+    let root = recording.installation.data();
+    assert!(replayed.len() > 10);
+    for (path, content) in &replayed {
+        let real = std::fs::read(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert!(real == *content, "{path} was changed by a call that the shim does not see");
+    }
+    assert_eq!(replayed.len(), count(&root), "files came by calls that the shim does not see");
+    assert!(recording.trace.records.iter().any(|record| record.kind == Kind::Link));
+
+    let found = (0..20)
+        .filter(|seed| catch_unwind(AssertUnwindSafe(|| recording.replay(*seed, Sync::Lies))).is_err());
+    assert!(found.count() > 0, "losing what was synced is not noticed");
+}
+
+fn count(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
+}
