@@ -3,11 +3,14 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a check found problems.
 
 mod check_config;
+mod credential_helper;
 mod credentials;
 mod flags;
 pub mod out;
 mod serve;
 
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -45,6 +48,12 @@ enum Command {
         #[command(subcommand)]
         command: credentials::Command,
     },
+    /// Give docker its passwords from AWS credentials, with no `docker login`.
+    #[command(after_help = credential_helper::EXAMPLES)]
+    CredentialHelper {
+        #[arg(value_enum)]
+        action: credential_helper::Action,
+    },
     /// Print the version.
     Version,
 }
@@ -52,13 +61,17 @@ enum Command {
 /// Runs the command line and says how it ended.
 #[must_use]
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match arguments(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(ending) => return ending,
+    };
     let result = match arguments.command {
         Command::Serve(flags) => load(&flags).map(|config| serve::run(&config)),
         Command::CheckConfig(flags) => return check_config::run(&flags),
         Command::Credentials { command } => {
             load(command.flags()).map(|config| credentials::run(&command, &config))
         }
+        Command::CredentialHelper { action } => return credential_helper::run(action),
         Command::Version => {
             out::data(concat!("longshore ", env!("CARGO_PKG_VERSION")));
             return ExitCode::SUCCESS;
@@ -76,6 +89,25 @@ pub fn run() -> ExitCode {
             ExitCode::from(USAGE)
         }
     }
+}
+
+/// What the words mean; or, for words that mean nothing, the exit code after that was said.
+fn arguments(words: impl Iterator<Item = OsString>) -> Result<Arguments, ExitCode> {
+    let mut words = words.peekable();
+    let called = words.peek().and_then(|program| Path::new(program).file_name()).map(OsStr::to_owned);
+    if called.is_none_or(|name| name != credential_helper::PROGRAM) {
+        return Ok(Arguments::parse_from(words));
+    }
+    let program = words.next().into_iter();
+    let words = program.chain(["credential-helper".into()]).chain(words);
+    Arguments::try_parse_from(words).map_err(|error| {
+        if !error.use_stderr() {
+            error.exit();
+        }
+        // Docker reads errors there, and knows one exit code for them.
+        out::data(error.to_string().trim_end());
+        ExitCode::FAILURE
+    })
 }
 
 /// The configuration from flags, the process's environment and the file.

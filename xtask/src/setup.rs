@@ -45,6 +45,11 @@ const NEEDS: &[Need] = &[
     Need { what: "containerd", package: "containerd", proof: Proof::Program("containerd") },
     Need { what: "ctr", package: "containerd", proof: Proof::Program("ctr") },
     Need { what: "C++ compiler of the fuzz engine", package: "g++", proof: Proof::Program("g++") },
+    Need {
+        what: "amazon-ecr-credential-helper",
+        package: "amazon-ecr-credential-helper",
+        proof: Proof::Program("docker-credential-ecr-login"),
+    },
     Need { what: "nginx", package: "nginx", proof: Proof::Program("nginx") },
     Need { what: "zstd", package: "zstd", proof: Proof::Program("zstd") },
     Need { what: "PostgreSQL server", package: "postgresql", proof: Proof::PostgresServer },
