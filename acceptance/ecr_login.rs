@@ -16,8 +16,8 @@ fn amazon_s_own_helper_logs_docker_in() {
     let authority = server.settings().data.unwrap().path().join("tls/ca.pem");
     let engine = Engine::inside(&namespace, HOST, &std::fs::read_to_string(&authority).unwrap());
     let root = Terminal::before(&engine, &server.block()).inside(&namespace);
-    let repository =
-        Repository::create(&root.clone().with("AWS_CA_BUNDLE", authority.to_str()), "randserver");
+    let operator = root.clone().with("AWS_CA_BUNDLE", authority.to_str());
+    let repository = Repository::create(&operator, "randserver");
     assert_eq!(repository.host(), HOST);
 
     // What `update-ca-certificates` would make, seen in this namespace only.

@@ -54,6 +54,20 @@ pub enum BasicError {
     Internal(#[from] identity::Error),
 }
 
+/// The headers that a signature may be over. The name that the client used is among them as `host`, wherever it stood:
+/// HTTP/2 has `:authority` for it, which counts before a `Host` header as it does for the choice of the registry.
+fn signable(head: &Parts) -> Vec<(&str, &[u8])> {
+    let authority = head.uri.authority().map(|authority| {
+        let text = authority.as_str();
+        text.rsplit_once('@').map_or(text, |(_, host)| host)
+    });
+    let others = head.headers.iter().filter(|(name, _)| authority.is_none() || *name != http::header::HOST);
+    let mut headers: Vec<(&str, &[u8])> =
+        others.map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    headers.extend(authority.map(|host| ("host", host.as_bytes())));
+    headers
+}
+
 impl Guard {
     /// Verifies the SigV4 signature of a request to `service` (`ecr`, `iam` or `sts`).
     ///
@@ -68,8 +82,7 @@ impl Guard {
         service: &'static str,
         arrival: Arrival,
     ) -> Result<Arc<Caller>, SignatureError> {
-        let headers: Vec<(&str, &[u8])> =
-            head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let headers = signable(head);
         let now = self.environment.now();
         let digest = <sha2::Sha256 as sha2::Digest>::digest(body);
         let input = sigv4::Input {
