@@ -30,6 +30,7 @@ mod disk_full;
 mod ecr_login;
 mod harness_itself;
 mod helm;
+mod http_2;
 mod http_manners;
 mod image_shapes;
 mod kill_anywhere;

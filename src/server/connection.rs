@@ -27,6 +27,17 @@ const STREAMS: u32 = 128;
 /// One stream of a large pull or push must not wait for window updates (dependencies.md §1.2).
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Streams that a client has opened and reset before we took them up: more is the rapid reset attack (CVE-2023-44487)
+/// and ends the connection.
+const RESETS_BEFORE_ACCEPT: usize = 20;
+/// Streams that we reset because of the client's own mistakes: more ends the connection (CVE-2025-8671).
+const RESETS_BY_US: usize = 64;
+/// What one stream may hold of an answer that its client has not taken yet; times [`STREAMS`] for a connection.
+const SEND_BUFFER: usize = 256 * 1024;
+/// How HTTP/2 begins without TLS (RFC 9113 §3.4); no request of HTTP/1.1 begins like this.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// Between two looks at a preface of which only a part has come.
+const PREFACE_PAUSE: Duration = Duration::from_millis(10);
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -58,7 +69,7 @@ pub(super) async fn serve(
     let connection = Connection { peer: peer.ip(), is_tls: tls.is_some() };
     let now = ending.now.clone();
     let served = async {
-        let Some(tls) = tls else { return http_1(hall, connection, stream, ending).await };
+        let Some(tls) = tls else { return plain(hall, connection, stream, ending).await };
         let handshake = tokio::time::timeout(hall.settings.limits.header_timeout, tls.accept(stream));
         match handshake.await {
             Ok(Ok(stream)) => {
@@ -76,6 +87,38 @@ pub(super) async fn serve(
     tokio::select! {
         () = served => {}
         () = now.cancelled() => {}
+    }
+}
+
+/// Without TLS the first bytes tell HTTP/2 with prior knowledge from HTTP/1.1.
+async fn plain(hall: &Arc<Hall>, connection: Connection, stream: TcpStream, ending: Ending) {
+    let limit = hall.settings.limits.header_timeout;
+    let first = tokio::select! {
+        biased;
+        first = tokio::time::timeout(limit, begins_http_2(&stream)) => first,
+        () = ending.gently.cancelled() => return,
+    };
+    match first {
+        Ok(Ok(true)) => http_2(hall, connection, stream, ending).await,
+        Ok(Ok(false)) => http_1(hall, connection, stream, ending).await,
+        Ok(Err(error)) => tracing::debug!(%error, "connection ended before its first request"),
+        Err(_) => tracing::debug!("no request came in time"),
+    }
+}
+
+/// Looks at the first bytes without taking them, so that the stream stays a plain socket.
+async fn begins_http_2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut first).await?;
+        if length == 0 || first.get(..length).is_none_or(|seen| !PREFACE.starts_with(seen)) {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        // `P` may become `POST`. The socket is readable already, so waiting for that would spin.
+        tokio::time::sleep(PREFACE_PAUSE).await;
     }
 }
 
@@ -131,6 +174,9 @@ where
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
+            .max_pending_accept_reset_streams(RESETS_BEFORE_ACCEPT)
+            .max_local_error_reset_streams(RESETS_BY_US)
+            .max_send_buf_size(SEND_BUFFER)
             .max_header_list_size(u32::try_from(header_bytes).unwrap_or(u32::MAX))
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)

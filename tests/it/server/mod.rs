@@ -3,6 +3,7 @@
 mod bodies;
 mod ending;
 mod faces;
+mod http_2;
 mod limits;
 mod operations;
 mod secure;
