@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 a check found problems.
 
+mod bench;
 mod check_config;
 mod credential_helper;
 mod credentials;
@@ -54,6 +55,9 @@ enum Command {
         #[arg(value_enum)]
         action: credential_helper::Action,
     },
+    /// Measure a registry, this one or any other, or the machine itself.
+    #[command(after_help = bench::EXAMPLES)]
+    Bench(Box<bench::Arguments>),
     /// Print the version.
     Version,
 }
@@ -72,6 +76,7 @@ pub fn run() -> ExitCode {
             load(command.flags()).map(|config| credentials::run(&command, &config))
         }
         Command::CredentialHelper { action } => return credential_helper::run(action),
+        Command::Bench(arguments) => Ok(bench::run(&arguments)),
         Command::Version => {
             out::data(concat!("longshore ", env!("CARGO_PKG_VERSION")));
             return ExitCode::SUCCESS;

@@ -46,3 +46,11 @@ impl Block<'_> {
         data(&format!("export AWS_DEFAULT_REGION={}", self.region));
     }
 }
+
+/// Replaces the last line of a terminal's stderr; an empty text removes it.
+pub fn rewrite(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    if write!(stderr, "\r{text}\x1b[K").and_then(|()| stderr.flush()).is_err() {
+        tracing::debug!("nobody reads stderr");
+    }
+}
