@@ -27,3 +27,7 @@ acceptance *filter:
     cargo xtask setup
     cargo build --release
     LONGSHORE_BIN="${CARGO_TARGET_DIR:-target}/release/longshore" cargo test --test acceptance -- {{filter}}
+
+# Measure against distribution and nginx, for example `just bench --quick` or `just bench growth`.
+bench *flags:
+    cargo xtask bench {{flags}}

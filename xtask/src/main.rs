@@ -1,5 +1,6 @@
 //! Build tool of the repository: `cargo xtask SUBCOMMAND`.
 
+mod bench;
 mod codegen;
 mod fuzz;
 mod setup;
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
         None => ("", &[][..]),
     };
     let result = match subcommand {
+        "bench" => bench::run(rest),
         "codegen" => codegen::run(rest),
         "fuzz" => fuzz::run(rest),
         "setup" => setup::run(),
@@ -23,7 +25,7 @@ fn main() -> ExitCode {
         _ => {
             eprintln!(
                 "usage: cargo xtask setup | test | tidy | codegen [--check | --import WHEEL_OR_DIRECTORY] | \
-                 fuzz [--seconds N] [TARGET…]"
+                 fuzz [--seconds N] [TARGET…] | bench [growth] [--rounds N] [--seconds S] [--quick] [--check]"
             );
             return ExitCode::from(2);
         }

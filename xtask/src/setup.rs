@@ -51,6 +51,7 @@ const NEEDS: &[Need] = &[
         proof: Proof::Program("docker-credential-ecr-login"),
     },
     Need { what: "nginx", package: "nginx", proof: Proof::Program("nginx") },
+    Need { what: "distribution", package: "docker-registry", proof: Proof::Program("docker-registry") },
     Need { what: "zstd", package: "zstd", proof: Proof::Program("zstd") },
     Need { what: "PostgreSQL server", package: "postgresql", proof: Proof::PostgresServer },
     Need { what: "ip", package: "iproute2", proof: Proof::Program("ip") },
@@ -74,6 +75,14 @@ pub fn run() -> Result<()> {
     python_clients(&tools.join("python"))?;
     go::programs(&tools.join("go"))?;
     Ok(())
+}
+
+/// Makes ready what `cargo xtask bench` needs, which is less: servers from Debian and `aws`.
+///
+/// Errors: as [`run`].
+pub fn bench() -> Result<()> {
+    debian_packages()?;
+    python_clients(&tools_folder()?.join("python"))
 }
 
 /// The folder of what setup makes itself: `tools` in cargo's target folder, next to `debug` and `release`.
@@ -108,7 +117,7 @@ pub fn postgres_programs() -> Option<PathBuf> {
 }
 
 /// Debian's own Python; a version manager's shim on `PATH` may vanish together with its version.
-fn python() -> &'static str {
+pub fn python() -> &'static str {
     if Path::new("/usr/bin/python3").exists() { "/usr/bin/python3" } else { "python3" }
 }
 

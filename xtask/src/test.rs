@@ -4,7 +4,7 @@
 //! `cargo test --workspace`, so that the run ends with cargo's own summaries; it runs the acceptance suite too,
 //! against the release binary that the step before has built.
 //!
-//! Example: `cargo xtask test` prints `== 1/8 setup`, …, `== 8/8 tests …` and then cargo's output.
+//! Example: `cargo xtask test` prints `== 1/9 setup`, …, `== 9/9 tests …` and then cargo's output.
 
 mod postgres;
 
@@ -21,6 +21,7 @@ const CHECKS: &[(&str, &[&str])] = &[
     ("generated code", &["xtask", "codegen", "--check"]),
     ("fuzz targets, 30 s each", &["xtask", "fuzz"]),
     ("release build", &["build", "--release", "--bin", "longshore"]),
+    ("ratios against distribution and nginx", &["xtask", "bench", "--check"]),
 ];
 
 /// Runs everything. Errors: the first step that fails, by name.
