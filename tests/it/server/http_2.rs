@@ -117,9 +117,8 @@ async fn a_client_that_opens_and_resets_streams_is_sent_away() {
     let mut answer = Vec::new();
     let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.unwrap();
     let reasons: Vec<u32> = frames(&answer)
-        .filter_map(|(kind, payload)| {
-            (kind == 7).then(|| u32::from_be_bytes(payload[4..8].try_into().unwrap()))
-        })
+        .filter(|(kind, _)| *kind == 7)
+        .map(|(_, payload)| u32::from_be_bytes(payload[4..8].try_into().unwrap()))
         .collect();
     assert_eq!(reasons.last(), Some(&ENHANCE_YOUR_CALM), "{reasons:?}");
     assert_eq!(server.get("/healthz").await.status, 200, "others are served as before");
