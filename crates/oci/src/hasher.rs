@@ -114,12 +114,12 @@ impl Hasher {
         let ([VERSION, algorithm], rest) = body.split_first_chunk::<2>()? else { return None };
         let (length, state) = rest.split_first_chunk::<8>()?;
         let length = u64::from_be_bytes(*length);
-        let (words_bytes, block_bytes) = match *algorithm {
-            1 => (32, 64),
-            2 => (64, 128),
+        let (blocks, block_bytes) = match *algorithm {
+            1 => (u128::from(u64::from_le_bytes(*count(state, 32)?)), 64),
+            2 => (u128::from_le_bytes(*count(state, 64)?), 128),
             _ => return None,
         };
-        if length > MOST_BYTES || blocks(state, words_bytes)? != length / block_bytes {
+        if length > MOST_BYTES || blocks != u128::from(length / block_bytes) {
             return None;
         }
         let state = match *algorithm {
@@ -147,10 +147,9 @@ fn algorithm_byte(algorithm: Algorithm) -> u8 {
     }
 }
 
-/// The count of whole blocks in a saved state: 64 bits, little endian, behind the words of the hash.
-fn blocks(state: &[u8], words_bytes: usize) -> Option<u64> {
-    let (_, behind) = state.split_at_checked(words_bytes)?;
-    behind.first_chunk::<8>().map(|count| u64::from_le_bytes(*count))
+/// The count of whole blocks in a saved state: a little endian number behind the words of the hash.
+fn count<const BYTES: usize>(state: &[u8], words_bytes: usize) -> Option<&[u8; BYTES]> {
+    state.split_at_checked(words_bytes)?.1.first_chunk()
 }
 
 fn deserialize<H: SerializableState>(state: &[u8]) -> Option<H> {
@@ -191,7 +190,8 @@ mod tests {
     fn a_state_of_more_blocks_than_bytes_is_not_restored() {
         for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
             let behind_words = 2 + 8 + algorithm.length_bytes();
-            for (position, byte) in [(behind_words, 1), (behind_words + 7, 0xff), (2, 0xff)] {
+            let last = behind_words + if algorithm == Algorithm::Sha512 { 15 } else { 7 };
+            for (position, byte) in [(behind_words, 1), (last, 0x40), (2, 0xff)] {
                 let mut saved = Hasher::new(algorithm).save();
                 saved.truncate(saved.len() - CHECKSUM_BYTES);
                 saved[position] = byte;
