@@ -31,6 +31,7 @@ use policy::{AccountId, Region};
 use zeroize::Zeroizing;
 
 use crate::access::audit;
+use crate::api::Pace;
 use crate::catalog;
 use crate::store::{blob, db};
 
@@ -186,6 +187,17 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// The longest pause in a request's body, or in the taking of an answer.
     pub stall_timeout: Duration,
+    /// The fewest bytes per second of a request's body, over each time as long as the longest pause.
+    pub body_bytes_per_second: u64,
+}
+
+impl Limits {
+    /// How fast the body of a request must come.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        let bytes_per_stall = self.body_bytes_per_second.saturating_mul(self.stall_timeout.as_secs());
+        Pace { stall: self.stall_timeout, bytes_per_stall }
+    }
 }
 
 impl Config {

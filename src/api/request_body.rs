@@ -1,8 +1,8 @@
-//! Bodies of requests: bounded in the time between two pieces, counted for the log.
+//! Bodies of requests: bounded in the time that they may take, counted for the log.
 //!
-//! The size is bounded by the door, because only it knows what is expected. A client that sends nothing for
-//! longer than the stall limit ends its body with [`std::io::ErrorKind::TimedOut`], so that no slow client
-//! holds an upload or a task for ever; one that goes away ends it with `UnexpectedEof`.
+//! The size is bounded by the door, because only it knows what is expected. A client that sends nothing, or less
+//! than the [`Pace`] asks for, ends its body with [`std::io::ErrorKind::TimedOut`], so that no slow client holds an
+//! upload, a task or a share of the memory for ever; one that goes away ends it with `UnexpectedEof`.
 
 use std::convert::Infallible;
 use std::future::Future as _;
@@ -18,11 +18,23 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::time::{Instant, Sleep};
 
+/// How fast a body must come.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// The longest pause.
+    pub stall: Duration,
+    /// The fewest bytes that must come in a time as long as the longest pause. Without them a client that sends a
+    /// byte before every deadline would never meet one.
+    pub bytes_per_stall: u64,
+}
+
 /// The body of a request, not yet read.
 #[derive(Debug)]
 pub struct RequestBody {
     wire: Wire,
-    stall: Duration,
+    pace: Pace,
+    /// Bytes that have come since the deadline was set.
+    came: u64,
     deadline: Option<Pin<Box<Sleep>>>,
     received: Arc<AtomicU64>,
 }
@@ -37,13 +49,14 @@ impl RequestBody {
     /// A body that was read already, because its content says which door it is for.
     #[must_use]
     pub fn buffered(bytes: Bytes, received: Arc<AtomicU64>) -> Self {
-        Self { wire: Wire::Buffered(Full::new(bytes)), stall: Duration::MAX, deadline: None, received }
+        let pace = Pace { stall: Duration::MAX, bytes_per_stall: 0 };
+        Self { wire: Wire::Buffered(Full::new(bytes)), pace, came: 0, deadline: None, received }
     }
 
-    /// A body as hyper hands it over, in which no pause may be longer than `stall`.
+    /// A body as hyper hands it over, which must come at this pace.
     #[must_use]
-    pub fn new(wire: hyper::body::Incoming, stall: Duration) -> Self {
-        Self { wire: Wire::Streaming(wire), stall, deadline: None, received: Arc::default() }
+    pub fn new(wire: hyper::body::Incoming, pace: Pace) -> Self {
+        Self { wire: Wire::Streaming(wire), pace, came: 0, deadline: None, received: Arc::default() }
     }
 
     /// The number of bytes read so far; goes on counting after the body has been given away.
@@ -70,20 +83,24 @@ impl Body for RequestBody {
         };
         match Pin::new(wire).poll_frame(context) {
             Poll::Ready(frame) => {
-                this.deadline = None;
                 if let Some(Ok(frame)) = &frame {
-                    let length = frame.data_ref().map_or(0, Bytes::len);
-                    this.received.fetch_add(u64::try_from(length).unwrap_or(0), Ordering::Relaxed);
+                    let length = u64::try_from(frame.data_ref().map_or(0, Bytes::len)).unwrap_or(0);
+                    this.received.fetch_add(length, Ordering::Relaxed);
+                    this.came = this.came.saturating_add(length);
+                }
+                if this.came >= this.pace.bytes_per_stall {
+                    this.deadline = None;
+                    this.came = 0;
                 }
                 Poll::Ready(frame.map(|frame| frame.map_err(interruption)))
             }
             Poll::Pending => {
-                let stall = this.stall;
+                let stall = this.pace.stall;
                 let deadline = this
                     .deadline
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + stall)));
                 ready!(deadline.as_mut().poll(context));
-                let message = "the client sent nothing for too long";
+                let message = "the client sent nothing or too little for too long";
                 Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, message))))
             }
         }

@@ -177,6 +177,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         buffered_bytes: reader.value("max-buffered-bytes", form::number(1 << 20, 1 << 40), 1 << 20),
         header_timeout: reader.value("header-timeout-seconds", form::seconds(1, 3600), Duration::ZERO),
         stall_timeout: reader.value("stall-timeout-seconds", form::seconds(1, 3600), Duration::ZERO),
+        body_bytes_per_second: reader.value("min-body-bytes-per-second", form::number(0, 1 << 20), 0),
     }
 }
 

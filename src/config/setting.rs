@@ -199,6 +199,13 @@ pub const SETTINGS: &[Setting] = &[
         "The longest pause in a request's body or in the taking of an answer, 1 to 3600.",
     ),
     setting(
+        "min-body-bytes-per-second",
+        "BYTES",
+        Some("1024"),
+        "Bytes per second that a request's body must bring, taken over each stall-timeout-seconds, 0 to 1048576; \
+         slower requests are ended. 0 bounds the pauses alone.",
+    ),
+    setting(
         "upload-expiry-seconds",
         "SECONDS",
         Some("86400"),

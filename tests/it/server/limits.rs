@@ -72,6 +72,33 @@ async fn a_body_that_stops_coming_ends_the_request() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_ends_the_request_unless_that_is_allowed() {
+    for (least, ends) in [("1024", true), ("0", false)] {
+        let settings = Settings::default().with("stall-timeout-seconds", "1");
+        let server = TestServer::start(settings.with("min-body-bytes-per-second", least)).await;
+        let docker = server.docker(&server.root).await;
+        server.ecr(&server.root, "CreateRepository", serde_json::json!({"repositoryName": "app"})).await.ok();
+        let upload = docker.start_upload("app").await;
+        let mut wire = server.wire().await;
+        wire.send(format!(
+            "PATCH {upload} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {}\r\nContent-Length: 12\r\n\r\n",
+            docker.authorization
+        ))
+        .await;
+        // No pause is as long as a second; all of them together are.
+        for _ in 0..12 {
+            wire.send("a").await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let answer = wire.until("\r\n\r\n").await;
+        assert_eq!(!answer.starts_with("HTTP/1.1 202"), ends, "{least}: {answer}");
+        // What came is not lost to a client that asks how far it got.
+        let status = docker.get(&upload).await;
+        assert_eq!(status.header("range") == "0-11", !ends, "{status:?}");
+    }
+}
+
+#[tokio::test]
 async fn connections_beyond_the_limit_are_refused_politely() {
     let server = TestServer::start(Settings::default().with("max-connections", "2")).await;
     let mut first = server.wire().await;
