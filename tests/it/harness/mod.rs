@@ -11,6 +11,7 @@
 mod answer;
 mod client;
 mod docker;
+mod process;
 #[path = "../../../src/store/db/testing/schema.rs"]
 mod schema;
 mod server;
@@ -19,4 +20,6 @@ mod wire;
 pub use answer::Answer;
 pub use client::Key;
 pub use docker::Docker;
+pub use process::Process;
 pub use server::{Settings, TestServer, servers};
+pub use wire::Wire;

@@ -92,6 +92,12 @@ impl TestServer {
         Self { address: ([127, 0, 0, 1], port).into(), ..self }
     }
 
+    /// A server that another process runs: only the client side is here.
+    pub fn elsewhere(address: SocketAddr, root: Key, folder: TempDir) -> Self {
+        let (stopping, running) = (app::new_stop(Duration::ZERO), tokio::spawn(async {}));
+        Self { address, root, engine: "sqlite", folder, stopping, running, _schema: None }
+    }
+
     /// Stops it and waits for the end, which must come.
     pub async fn stop(self) {
         self.stopping.gently.cancel();

@@ -68,6 +68,34 @@ async fn what_the_caller_may_not_read_looks_like_what_nobody_has() {
 }
 
 #[tokio::test]
+async fn a_source_that_the_caller_may_not_read_looks_like_one_that_is_not_there() {
+    for server in servers().await {
+        prepare(&server, "secret").await;
+        server.ecr(&server.root, "CreateRepository", json!({"repositoryName": "app"})).await.ok();
+        let pusher = user_with(&server, "pusher", &[on(json!("ecr:*"), "app")]).await;
+        let docker = server.docker(&pusher).await;
+        let mut shapes = Vec::new();
+        // The blob is there, it is not, and the repository is not.
+        let unknown: &[u8] = b"nobody has it";
+        for (bytes, from) in [(LAYER, "secret"), (unknown, "secret"), (LAYER, "absent")] {
+            let answer = mount(&docker, "app", &digest(bytes), &format!("&from={from}")).await;
+            assert_eq!(answer.status, 202, "{answer:?} on {}", server.engine);
+            let id = answer.header("docker-upload-uuid").to_owned();
+            let mut headers: Vec<(String, String)> = Vec::new();
+            for (name, value) in &answer.headers {
+                let value = value.to_str().unwrap().replace(&id, "<upload>");
+                if !["date", "x-amzn-requestid"].contains(&name.as_str()) {
+                    headers.push((name.to_string(), value));
+                }
+            }
+            headers.sort_unstable();
+            shapes.push((headers, answer.body));
+        }
+        assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_right_on_the_target_comes_first() {
     for server in servers().await {
         prepare(&server, "source").await;

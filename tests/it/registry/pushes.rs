@@ -155,5 +155,8 @@ async fn clients_that_push_one_tag_at_once_all_succeed_and_one_has_it() {
         let images = images(&server).await;
         let tagged = images.as_array().unwrap().iter().filter(|id| id.get("imageTag").is_some()).count();
         assert_eq!((images.as_array().unwrap().len(), tagged), (32, 1), "{}", server.engine);
+        let winner = docker.get("/v2/app/manifests/latest").await.ok();
+        assert!(manifests.contains(&winner.json()), "{}", winner.text());
+        assert_eq!(winner.header("docker-content-digest"), digest(&winner.body));
     }
 }

@@ -232,8 +232,8 @@ async fn two_chunks_at_the_same_time_do_not_mix() {
 async fn many_clients_push_one_blob_and_all_succeed() {
     for server in servers().await {
         let docker = logged_in(&server).await;
-        let bytes: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
-        let pushes = (0..12).map(|number| {
+        let bytes: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+        let pushes = (0..32).map(|number| {
             let name = if number % 2 == 0 { "app" } else { "other" };
             docker.push_blob(name, &bytes)
         });

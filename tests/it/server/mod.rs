@@ -4,6 +4,7 @@ mod bodies;
 mod ending;
 mod faces;
 mod http_2;
+mod hostile;
 mod limits;
 mod operations;
 mod secure;
