@@ -3,8 +3,8 @@
 mod bodies;
 mod ending;
 mod faces;
-mod http_2;
 mod hostile;
+mod http_2;
 mod limits;
 mod operations;
 mod secure;
