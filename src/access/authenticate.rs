@@ -103,15 +103,17 @@ impl Guard {
         let found =
             self.identity.authenticate(&parsed.access_key_id, parsed.session_token.as_deref()).await?;
         let secret = match &found {
-            Lookup::Found(authenticated) => authenticated.secret.as_str(),
-            Lookup::Unknown | Lookup::Expired => DUMMY_SECRET,
+            Lookup::Found(found) => {
+                self.identity.secret(found, &parsed.access_key_id, parsed.session_token.as_deref())?
+            }
+            Lookup::Unknown | Lookup::Expired => Zeroizing::new(DUMMY_SECRET.to_owned()),
         };
-        let key = sigv4::signing_key(secret, &parsed.date, &parsed.region, &parsed.service);
+        let key = sigv4::signing_key(&secret, &parsed.date, &parsed.region, &parsed.service);
         let matches = sigv4::verify(&parsed, &key);
         match found {
             Lookup::Found(authenticated) if matches => {
                 let token = parsed.session_token.map(Zeroizing::new);
-                let caller = caller(*authenticated, parsed.access_key_id, token, arrival);
+                let caller = caller(&authenticated, parsed.access_key_id, token, arrival);
                 self.note_use(&caller, service);
                 Ok(Arc::new(caller))
             }
@@ -142,7 +144,7 @@ impl Guard {
         let token = opened.session_token.as_ref().map(|token| token.as_str());
         match self.identity.authenticate(&opened.access_key_id, token).await? {
             Lookup::Found(authenticated) => {
-                let caller = caller(*authenticated, opened.access_key_id, opened.session_token, arrival);
+                let caller = caller(&authenticated, opened.access_key_id, opened.session_token, arrival);
                 self.note_use(&caller, "ecr");
                 Ok(Arc::new(caller))
             }
@@ -173,14 +175,15 @@ impl Guard {
 }
 
 fn caller(
-    authenticated: Authenticated,
+    authenticated: &Authenticated,
     access_key_id: String,
     session_token: Option<Zeroizing<String>>,
     arrival: Arrival,
 ) -> Caller {
     Caller {
-        principal: authenticated.principal,
-        credential: Credential { access_key_id, session_token, session: authenticated.session },
+        principal: authenticated.principal.clone(),
+        credential: Credential { access_key_id, session_token, session: authenticated.session.clone() },
+        generation: authenticated.generation,
         origin: arrival.origin,
         region: arrival.region,
         request_id: arrival.request_id,

@@ -41,7 +41,7 @@ impl Guard {
     /// # Errors
     /// [`AccessError::Denied`] for the first check that is not allowed.
     pub async fn authorize(&self, caller: &Arc<Caller>, checks: Vec<Check>) -> Result<Grant, AccessError> {
-        let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let policies = self.policies(caller).await?;
         let base = self.base_context(caller);
         let mut known: Option<(Repository, Option<AccessFacts>)> = None;
         let mut missing = Vec::new();
@@ -87,7 +87,7 @@ impl Guard {
         caller: &Arc<Caller>,
         candidates: Vec<Check>,
     ) -> Result<Option<Grant>, AccessError> {
-        let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let policies = self.policies(caller).await?;
         let base = self.base_context(caller);
         for check in candidates {
             let facts = match &check.resource {
@@ -114,9 +114,14 @@ impl Guard {
         check: &Check,
         proposed: &AccessFacts,
     ) -> Result<bool, AccessError> {
-        let policies = self.identity.policies(&caller.principal, caller.credential.session.as_ref()).await?;
+        let policies = self.policies(caller).await?;
         let decision = decide(caller, check, &policies, Some(proposed), &self.base_context(caller));
         Ok(matches!(decision, Decision::Allowed(_)))
+    }
+
+    async fn policies(&self, caller: &Caller) -> Result<Policies, identity::Error> {
+        let session = caller.credential.session.as_ref();
+        self.identity.policies(&caller.principal, session, caller.generation).await
     }
 
     /// The context keys of the caller and the connection (iam.md §3.8).

@@ -12,6 +12,8 @@ pub struct Caller {
     pub principal: Principal,
     /// What it proved itself with.
     pub credential: Credential,
+    /// The generation of the account when the caller was authenticated, where that is what proves policies exact.
+    pub generation: Option<i64>,
     /// Where the request came from.
     pub origin: Origin,
     /// The region that the request is for.

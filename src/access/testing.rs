@@ -40,6 +40,7 @@ pub(crate) fn root(account: &AccountId) -> Arc<Caller> {
             session_token: None,
             session: None,
         },
+        generation: None,
         origin: Origin {
             address: IpAddr::V4(Ipv4Addr::LOCALHOST),
             is_secure: false,

@@ -1,5 +1,7 @@
 //! From an access key id to the principal behind it, as it is now.
 
+use std::sync::Arc;
+
 use policy::{AccountId, Principal};
 use zeroize::Zeroizing;
 
@@ -22,17 +24,26 @@ pub enum Lookup {
     /// A session of ours that has ended.
     Expired,
     /// A key that can sign.
-    Found(Box<Authenticated>),
+    Found(Arc<Authenticated>),
 }
 
 /// The holder of a key. The signature is not verified yet.
 pub struct Authenticated {
     /// Who it is, with the present name, path and tags.
     pub principal: Principal,
-    /// What signs requests.
-    pub secret: Zeroizing<String>,
     /// Facts of temporary credentials.
     pub session: Option<Session>,
+    /// The generation of the account that this was read at, where that is what proves policies exact.
+    pub generation: Option<i64>,
+    secret: Secret,
+}
+
+/// Where the secret is. It stays sealed in memory until a signature has to be verified.
+enum Secret {
+    /// Sealed in the row of a long-term key.
+    Sealed(Vec<u8>),
+    /// Sealed in the session token, which the caller has.
+    InToken,
 }
 
 impl std::fmt::Debug for Authenticated {
@@ -52,16 +63,56 @@ impl IdentityRoom {
     /// credentials, whatever the id looks like; without one only long-term keys are found.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the database fails or a stored secret cannot be opened.
+    /// [`Error::Internal`] when the database fails.
     pub async fn authenticate(
         &self,
         access_key_id: &str,
         session_token: Option<&str>,
     ) -> Result<Lookup, Error> {
-        match session_token {
-            Some(token) => self.authenticate_session(access_key_id, token).await,
-            None => self.authenticate_key(access_key_id).await,
+        let stamp = self.stamp();
+        let key = cache::holder_key(access_key_id, session_token);
+        if let Some(found) = stamp.and_then(|stamp| self.caches.holders.get(key.as_slice(), stamp)) {
+            return Ok(self.unless_expired(found));
         }
+        let found = match session_token {
+            Some(token) => self.authenticate_session(access_key_id, token).await?,
+            None => self.authenticate_key(access_key_id).await?,
+        };
+        if let (Some(stamp), Lookup::Found(found)) = (stamp, &found) {
+            self.caches.holders.put(key, stamp, Arc::clone(found), found.weight());
+        }
+        Ok(found)
+    }
+
+    /// Time passes without a commit.
+    fn unless_expired(&self, found: Arc<Authenticated>) -> Lookup {
+        match &found.session {
+            Some(session) if session.expires_at <= self.environment.now() => Lookup::Expired,
+            _ => Lookup::Found(found),
+        }
+    }
+
+    /// The secret that signs the requests of a holder that was found for these credentials.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be opened with the sealing keys at hand.
+    pub fn secret(
+        &self,
+        found: &Authenticated,
+        access_key_id: &str,
+        session_token: Option<&str>,
+    ) -> Result<Zeroizing<String>, Error> {
+        let opened = match (&found.secret, session_token) {
+            (Secret::Sealed(sealed), _) => self.open_secret(access_key_id, sealed),
+            (Secret::InToken, token) => {
+                token.and_then(|token| self.open_token(access_key_id, token)).map(|(secret, _)| secret)
+            }
+        };
+        opened.ok_or_else(|| {
+            Error::Internal(anyhow::anyhow!(
+                "the secret of access key {access_key_id} cannot be opened with the sealing keys at hand"
+            ))
+        })
     }
 
     async fn authenticate_key(&self, access_key_id: &str) -> Result<Lookup, Error> {
@@ -79,34 +130,37 @@ impl IdentityRoom {
             )
             .await?;
         let Some(row) = row else { return Ok(Lookup::Unknown) };
-        let secret = self.open_secret(access_key_id, &row.get::<Vec<u8>>(entity::COLUMN_COUNT + 2)?)?;
+        let secret = Secret::Sealed(row.get(entity::COLUMN_COUNT + 2)?);
+        let generation = row.get(entity::COLUMN_COUNT + 3)?;
         let owner: String = row.get(entity::COLUMN_COUNT)?;
         let principal = if row.get::<String>(entity::COLUMN_COUNT + 1)? == owner {
             Principal::Root { account: account(&owner)? }
         } else if row.get::<Option<String>>(0)?.is_some() {
             let user = entity::read(&row)?;
-            let tags = self.principal_tags(&user, row.get(entity::COLUMN_COUNT + 3)?).await?;
+            let tags = self.principal_tags(&user, generation).await?;
             user_principal(user, tags)
         } else {
             return Ok(Lookup::Unknown);
         };
-        Ok(Lookup::Found(Box::new(Authenticated { principal, secret, session: None })))
+        let generation = Some(generation);
+        Ok(Lookup::Found(Arc::new(Authenticated { principal, session: None, generation, secret })))
     }
 
     async fn authenticate_session(&self, access_key_id: &str, token: &str) -> Result<Lookup, Error> {
-        let Some((secret, claims)) = self.open_token(access_key_id, token) else {
+        let Some((_, claims)) = self.open_token(access_key_id, token) else {
             return Ok(Lookup::Unknown);
         };
         if claims.expires_at <= self.environment.now() {
             return Ok(Lookup::Expired);
         }
-        let Some(principal) = self.holder(&claims).await? else { return Ok(Lookup::Unknown) };
-        let session = Some(claims.session());
-        Ok(Lookup::Found(Box::new(Authenticated { principal, secret, session })))
+        let Some((principal, generation)) = self.holder(&claims).await? else { return Ok(Lookup::Unknown) };
+        let (session, secret) = (Some(claims.session()), Secret::InToken);
+        let generation = Some(generation);
+        Ok(Lookup::Found(Arc::new(Authenticated { principal, session, generation, secret })))
     }
 
     /// The present state of whoever a session belongs to; `None` when it must no longer work.
-    async fn holder(&self, claims: &Claims) -> Result<Option<Principal>, Error> {
+    async fn holder(&self, claims: &Claims) -> Result<Option<(Principal, i64)>, Error> {
         let account = account(&claims.account)?;
         let Some(generation) = cache::generation(&mut &self.database, &account).await? else {
             return Ok(None);
@@ -122,7 +176,7 @@ impl IdentityRoom {
             }
         }
         let (id, kind) = match &claims.holder {
-            Holder::Root => return Ok(Some(Principal::Root { account })),
+            Holder::Root => return Ok(Some((Principal::Root { account }, generation))),
             Holder::User(id) => (id, Kind::User),
             Holder::Role { id, .. } => (id, Kind::Role),
         };
@@ -131,7 +185,7 @@ impl IdentityRoom {
             return Ok(None);
         };
         let tags = self.principal_tags(&entity, generation).await?;
-        Ok(Some(match &claims.holder {
+        let principal = match &claims.holder {
             Holder::Role { session_name, .. } => Principal::RoleSession {
                 account,
                 role_path: entity.path,
@@ -141,27 +195,38 @@ impl IdentityRoom {
                 tags: overlay(tags, &claims.tags),
             },
             Holder::Root | Holder::User(_) => user_principal(entity, tags),
-        }))
+        };
+        Ok(Some((principal, generation)))
     }
 
     /// The tags of a user or role: `aws:PrincipalTag`.
     async fn principal_tags(&self, entity: &Entity, generation: i64) -> Result<Vec<(String, String)>, Error> {
-        if let Some(tags) = self.caches.tags.get(&entity.id, generation) {
+        if let Some(tags) = self.caches.tags.get(entity.id.as_str(), generation) {
             return Ok(tags);
         }
         let tags = tag::all(&mut &self.database, &entity.id).await?;
-        self.caches.tags.put(&entity.id, generation, tags.clone());
+        let bytes = tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
+        self.caches.tags.put(entity.id.clone(), generation, tags.clone(), bytes);
         Ok(tags)
     }
 
-    pub(super) fn open_secret(&self, access_key_id: &str, sealed: &[u8]) -> Result<Zeroizing<String>, Error> {
-        let plain = self.sealer.open(Purpose::AccessKeySecret, access_key_id.as_bytes(), sealed);
-        let text = plain.and_then(|plain| std::str::from_utf8(&plain).ok().map(str::to_owned));
-        text.map(Zeroizing::new).ok_or_else(|| {
-            Error::Internal(anyhow::anyhow!(
-                "the secret of access key {access_key_id} cannot be opened with the sealing keys at hand"
-            ))
-        })
+    pub(super) fn open_secret(&self, access_key_id: &str, sealed: &[u8]) -> Option<Zeroizing<String>> {
+        let plain = self.sealer.open(Purpose::AccessKeySecret, access_key_id.as_bytes(), sealed)?;
+        std::str::from_utf8(&plain).ok().map(|text| Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl Authenticated {
+    /// The memory that it takes, roughly.
+    fn weight(&self) -> usize {
+        let tags = match &self.principal {
+            Principal::User { tags, .. } | Principal::RoleSession { tags, .. } => tags.as_slice(),
+            _ => &[],
+        };
+        let session = self.session.as_ref().map_or(0, |session| {
+            session.policies.iter().chain(&session.policy_arns).map(String::len).sum::<usize>()
+        });
+        1024 + session + tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum::<usize>()
     }
 }
 

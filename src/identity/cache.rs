@@ -1,47 +1,78 @@
-//! Values that were computed from the rows of one account, exact while its generation stands still.
+//! What proves that values in memory are still those of the rows.
 //!
-//! Every change that decides access adds one to `account.generation` in its own transaction. A reader takes the
-//! number first and the rows afterwards, so what it keeps is at least as new as the number it keeps it under.
-
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+//! Where this process alone writes, the database's own stamp does: every transaction of this room touches
+//! [`identities`], except the stamps of last uses, which decide nothing. Elsewhere other nodes write too; there every
+//! change that decides access adds one to `account.generation` in its own transaction, and the number is read anew
+//! with each request. A reader takes the proof first and the rows afterwards, so what it keeps is at least as new as
+//! the proof it keeps it under.
 
 use policy::AccountId;
 
 use super::error::Error;
+use super::gather::Policies;
 use super::reader::Reader;
+use super::{Authenticated, IdentityRoom};
 use crate::params;
-use crate::store::db::Transaction;
+use crate::store::db::{Cache, Scope, Stamp, Transaction};
 
-/// More entries than this are not kept: a server with so many principals at work computes some of them again.
-const MAXIMUM: usize = 10_000;
+/// Bytes of identities that are kept, and as many of compiled policies, as far as they can be estimated.
+const BYTES: usize = 2 * 1024 * 1024;
 
-/// Values by key, each with the generation that it was computed from.
+/// What a compiled policy needs, in multiples of its text.
+const COMPILED: usize = 8;
+
+/// Why a value may be given out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// Nothing was committed since.
+    Stamp(Stamp),
+    /// The account's generation is still this one.
+    Generation(i64),
+}
+
+/// What the room keeps in memory.
 #[derive(Debug)]
-pub(super) struct Cache<T> {
-    entries: Mutex<HashMap<String, (i64, T)>>,
+pub(super) struct Caches {
+    /// Holders of keys by [`holder_key`].
+    pub(super) holders: Cache<Vec<u8>, Stamp, std::sync::Arc<Authenticated>>,
+    /// Compiled policies by the unique id of a user or role, and of sessions by what they were made with.
+    pub(super) policies: Cache<Vec<u8>, Proof, Policies>,
+    /// Tags by the unique id of a user or role.
+    pub(super) tags: Cache<String, i64, Vec<(String, String)>>,
 }
 
-impl<T> Default for Cache<T> {
+impl Default for Caches {
     fn default() -> Self {
-        Self { entries: Mutex::new(HashMap::new()) }
+        Self { holders: Cache::bounded(BYTES), policies: Cache::bounded(BYTES), tags: Cache::bounded(BYTES / 4) }
     }
 }
 
-impl<T: Clone> Cache<T> {
-    /// The value, when it was computed from exactly this generation.
-    pub(super) fn get(&self, key: &str, generation: i64) -> Option<T> {
-        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(key).filter(|(kept, _)| *kept == generation).map(|(_, value)| value.clone())
-    }
+/// The scope of all rows of this room.
+pub(super) fn identities() -> Scope {
+    Scope::named(&["identities"])
+}
 
-    /// Keeps a value that was read after `generation` was.
-    pub(super) fn put(&self, key: &str, generation: i64, value: T) {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if entries.len() >= MAXIMUM && !entries.contains_key(key) {
-            entries.clear();
-        }
-        entries.insert(key.to_owned(), (generation, value));
+/// What compiled policies need in memory, roughly.
+pub(super) fn weight(policies: &Policies) -> usize {
+    let session = policies.session.iter().flatten();
+    let documents = policies.identity.iter().chain(&policies.boundary).chain(session);
+    documents.map(|document| document.document.text().len() * COMPILED).sum()
+}
+
+/// The key of a holder: the access key id, and the digest of the session token, which itself is not kept.
+pub(super) fn holder_key(access_key_id: &str, session_token: Option<&str>) -> Vec<u8> {
+    let mut key = access_key_id.as_bytes().to_vec();
+    if let Some(token) = session_token {
+        key.push(0);
+        key.extend_from_slice(&<sha2::Sha256 as sha2::Digest>::digest(token.as_bytes()));
+    }
+    key
+}
+
+impl IdentityRoom {
+    /// The present stamp of all identities, where there is one.
+    pub(super) fn stamp(&self) -> Option<Stamp> {
+        self.database.stamp(identities(), None)
     }
 }
 
@@ -54,33 +85,11 @@ pub(super) async fn generation(reader: &mut impl Reader, account: &AccountId) ->
 
 /// Marks all that was computed from the account's rows as old, together with the change that makes it so.
 pub(super) async fn bump(open: &mut Transaction, account: &AccountId) -> Result<(), Error> {
+    open.touches(&[identities()]);
     open.execute(
         "UPDATE account SET generation = generation + 1 WHERE account = $1",
         params![account.as_str()],
     )
     .await?;
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_of_another_generation_is_not_given_out() {
-        let cache = Cache::default();
-        cache.put("alice", 7, "policies");
-        assert_eq!(cache.get("alice", 7), Some("policies"));
-        assert_eq!(cache.get("alice", 8), None);
-        assert_eq!(cache.get("bob", 7), None);
-    }
-
-    #[test]
-    fn memory_is_bounded() {
-        let cache = Cache::default();
-        for number in 0..MAXIMUM * 2 {
-            cache.put(&number.to_string(), 1, ());
-        }
-        assert!(cache.entries.lock().unwrap().len() <= MAXIMUM);
-    }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use policy::{AccountId, Document, DocumentKind, PolicySource, Principal, SourcedDocument};
 
 use super::IdentityRoom;
-use super::cache;
+use super::cache::{self, Proof};
 use super::entity::{self, Kind};
 use super::error::Error;
 use super::reader::Reader;
 use crate::access::Session;
 use crate::params;
+use crate::store::db::Stamp;
 
 /// Policies of one principal, in the shape of [`policy::PolicySet`].
 #[derive(Debug, Clone, Default)]
@@ -43,7 +44,10 @@ impl IdentityRoom {
     /// The policies that apply to a principal and its session.
     ///
     /// The root and services have none. A principal whose user or role is gone has none either and so may do
-    /// nothing. Kept compiled while the account's generation stands still.
+    /// nothing. Kept compiled while nothing changes.
+    ///
+    /// In: the generation that the same request has read when it authenticated the principal, if it has: it is then
+    /// not read again.
     ///
     /// # Errors
     /// [`Error::Internal`] when the database fails; the caller must then deny.
@@ -51,38 +55,81 @@ impl IdentityRoom {
         &self,
         principal: &Principal,
         session: Option<&Session>,
+        generation: Option<i64>,
     ) -> Result<Policies, Error> {
         let account = principal.account();
+        let stamp = self.stamp();
         let id = match principal {
             Principal::User { id, .. } | Principal::RoleSession { role_id: id, .. } => Some(id.as_str()),
             Principal::FederatedUser { user, .. } => user.as_ref().map(|user| user.id.as_str()),
             Principal::Root { .. } | Principal::WebIdentity { .. } | Principal::Service { .. } => None,
         };
         let mut policies = match id {
-            Some(id) => self.identity_policies(account, id).await?,
+            Some(id) => self.identity_policies(account, id, stamp, generation).await?,
             None => Policies::default(),
         };
         if let Some(session) = session.filter(|session| session.is_restricted) {
-            policies.session = Some(self.session_policies(session).await?);
+            policies.session = Some(self.session_policies(session, stamp).await?);
         }
         Ok(policies)
     }
 
-    async fn identity_policies(&self, account: &AccountId, id: &str) -> Result<Policies, Error> {
-        let present = cache::generation(&mut &self.database, account).await?;
-        if let Some(kept) = present.and_then(|generation| self.caches.policies.get(id, generation)) {
+    async fn identity_policies(
+        &self,
+        account: &AccountId,
+        id: &str,
+        stamp: Option<Stamp>,
+        generation: Option<i64>,
+    ) -> Result<Policies, Error> {
+        let present = match (stamp, generation) {
+            (Some(stamp), _) => Some(Proof::Stamp(stamp)),
+            (None, Some(generation)) => Some(Proof::Generation(generation)),
+            (None, None) => {
+                cache::generation(&mut &self.database, account).await?.map(Proof::Generation)
+            }
+        };
+        if let Some(kept) = present.and_then(|proof| self.caches.policies.get(id.as_bytes(), proof)) {
             return Ok(kept);
         }
         let mut snapshot = self.database.snapshot().await?;
-        let generation = cache::generation(&mut snapshot, account).await?;
+        let proof = match stamp {
+            Some(stamp) => Some(Proof::Stamp(stamp)),
+            None => cache::generation(&mut snapshot, account).await?.map(Proof::Generation),
+        };
         let policies = load(&mut snapshot, id).await?;
-        if let Some(generation) = generation {
-            self.caches.policies.put(id, generation, policies.clone());
+        if let Some(proof) = proof {
+            self.caches.policies.put(id.into(), proof, policies.clone(), cache::weight(&policies));
         }
         Ok(policies)
     }
 
-    async fn session_policies(&self, session: &Session) -> Result<Vec<Arc<SourcedDocument>>, Error> {
+    async fn session_policies(
+        &self,
+        session: &Session,
+        stamp: Option<Stamp>,
+    ) -> Result<Vec<Arc<SourcedDocument>>, Error> {
+        let Some(stamp) = stamp else { return self.load_session_policies(session).await };
+        // No id begins with a zero byte, and neither a text nor an ARN holds one.
+        let mut key = Vec::new();
+        for texts in [&session.policies, &session.policy_arns] {
+            for text in texts {
+                key.push(0);
+                key.extend_from_slice(text.as_bytes());
+            }
+            key.extend_from_slice(&[0, 0]);
+        }
+        let proof = Proof::Stamp(stamp);
+        if let Some(Policies { session: Some(kept), .. }) = self.caches.policies.get(key.as_slice(), proof) {
+            return Ok(kept);
+        }
+        let documents = self.load_session_policies(session).await?;
+        let kept = Policies { session: Some(documents.clone()), ..Policies::default() };
+        let bytes = key.len() + cache::weight(&kept);
+        self.caches.policies.put(key, proof, kept, bytes);
+        Ok(documents)
+    }
+
+    async fn load_session_policies(&self, session: &Session) -> Result<Vec<Arc<SourcedDocument>>, Error> {
         let mut documents = Vec::with_capacity(session.policies.len() + session.policy_arns.len());
         for text in &session.policies {
             let document = Document::load(text, DocumentKind::Session);

@@ -53,13 +53,21 @@ impl IdentityRoom {
         let now = self.environment.now();
         if let Principal::RoleSession { role_id, .. } = principal {
             let mut roles = self.last_used.roles.lock().unwrap_or_else(PoisonError::into_inner);
-            if roles.len() < MAXIMUM || roles.contains_key(role_id) {
+            // Nearly always there: then nothing is allocated.
+            if let Some((at, used)) = roles.get_mut(role_id) {
+                *at = now;
+                region.clone_into(used);
+            } else if roles.len() < MAXIMUM {
                 roles.insert(role_id.clone(), (now, region.to_owned()));
             }
             return;
         }
         let mut keys = self.last_used.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() < MAXIMUM || keys.contains_key(access_key_id) {
+        if let Some(used) = keys.get_mut(access_key_id) {
+            used.at = now;
+            service.clone_into(&mut used.service);
+            region.clone_into(&mut used.region);
+        } else if keys.len() < MAXIMUM {
             let used = KeyUse { at: now, service: service.to_owned(), region: region.to_owned() };
             keys.insert(access_key_id.to_owned(), used);
         }
@@ -81,6 +89,7 @@ impl IdentityRoom {
         };
         for batch in keys.chunks(BATCH) {
             transaction!(self.database, open => {
+                open.touches(&[]);
                 for (id, used) in batch {
                     // Another node may have written a later use already.
                     open.execute(
@@ -95,6 +104,7 @@ impl IdentityRoom {
         }
         for batch in roles.chunks(BATCH) {
             transaction!(self.database, open => {
+                open.touches(&[]);
                 for (id, (at, region)) in batch {
                     open.execute(
                         "UPDATE iam_role SET last_used_at = $2, last_used_region = $3 \

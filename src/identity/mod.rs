@@ -61,7 +61,7 @@ use crate::environment::Environment;
 use crate::store::db::Database;
 use crate::store::seal::Sealer;
 
-use cache::Cache;
+use cache::Caches;
 use last_used::LastUsed;
 
 /// The identities of one installation: all accounts.
@@ -72,14 +72,6 @@ pub struct IdentityRoom {
     environment: Environment,
     caches: Arc<Caches>,
     last_used: Arc<LastUsed>,
-}
-
-#[derive(Debug, Default)]
-struct Caches {
-    /// Compiled policies by the unique id of a user or role.
-    policies: Cache<Policies>,
-    /// Tags by the unique id of a user or role.
-    tags: Cache<Vec<(String, String)>>,
 }
 
 impl IdentityRoom {

@@ -16,13 +16,18 @@
 //! })?;
 //! ```
 
+mod cache;
+mod epoch;
 mod error;
 mod migrate;
+mod neighbours;
 mod postgres;
 mod sqlite;
 mod transaction;
 mod value;
 
+pub use cache::Cache;
+pub use epoch::{Scope, Stamp};
 pub use error::Error;
 pub use transaction::{Snapshot, Transaction};
 pub use value::{FromValue, Kind, Row, Value};
@@ -88,10 +93,16 @@ impl Database {
         Ok(database)
     }
 
-    /// Whether this process is the only one that writes, so that a cache in memory can be kept exact.
+    /// What proves values exact that were computed from the rows of a scope or two: taken before the rows are
+    /// read, it stays equal until somebody commits a change of them. `None` when nothing may be kept in memory:
+    /// while such a commit is under way, beside another process that holds the database, and on PostgreSQL, which
+    /// other nodes write to.
     #[must_use]
-    pub fn is_exclusive(&self) -> bool {
-        matches!(self.engine, Engine::Sqlite(_))
+    pub fn stamp(&self, first: Scope, second: Option<Scope>) -> Option<Stamp> {
+        match &self.engine {
+            Engine::Sqlite(engine) => engine.stamp(first, second),
+            Engine::Postgres(_) => None,
+        }
     }
 
     /// Starts a write transaction; dropping it without [`Transaction::commit`] undoes it.

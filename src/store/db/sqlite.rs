@@ -20,6 +20,8 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _};
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
+use super::epoch::{Epochs, Scope, Stamp, Touched};
+use super::neighbours::{Look, Neighbours};
 use super::{Error, Kind, Row, Snapshot, Value};
 
 /// Reading connections: readers never block each other, and more than this wait for the two-core default.
@@ -37,6 +39,8 @@ pub(super) struct Sqlite {
     writer: Arc<Mutex<Writer>>,
     waiting: Arc<AtomicUsize>,
     readers: SqlitePool,
+    epochs: Epochs,
+    neighbours: Neighbours,
 }
 
 #[derive(Debug)]
@@ -46,12 +50,16 @@ struct Writer {
     next_group: u64,
     /// A member was dropped half-way: its savepoint must be undone before anything else happens.
     abandoned: bool,
+    epochs: Epochs,
+    neighbours: Neighbours,
 }
 
 #[derive(Debug)]
 struct Group {
     id: u64,
     members: usize,
+    /// What its members may have changed, also those that were dropped on their way into it.
+    touched: Touched,
     outcome: watch::Sender<Option<Result<(), Failure>>>,
 }
 
@@ -67,6 +75,7 @@ struct Failure {
 pub struct Member {
     guard: Option<OwnedMutexGuard<Writer>>,
     engine: Sqlite,
+    touched: Touched,
 }
 
 /// Counts one waiting writer for as long as it lives, also when its future is dropped.
@@ -90,14 +99,33 @@ impl Sqlite {
             .pragma("cache_size", "-16384")
             .statement_cache_capacity(512);
         let mut connection = options.clone().connect().await?;
+        let neighbours = Neighbours::open(path).map_err(|error| Error::Engine(error.into()))?;
         refuse_unsafe_version(&mut connection).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .min_connections(1)
             .connect_with(options.read_only(true).create_if_missing(false))
             .await?;
-        let writer = Writer { connection, group: None, next_group: 1, abandoned: false };
-        Ok(Self { writer: Arc::new(Mutex::new(writer)), waiting: Arc::new(AtomicUsize::new(0)), readers })
+        let epochs = Epochs::default();
+        let writer = Writer {
+            connection,
+            group: None,
+            next_group: 1,
+            abandoned: false,
+            epochs: epochs.clone(),
+            neighbours: neighbours.clone(),
+        };
+        let (writer, waiting) = (Arc::new(Mutex::new(writer)), Arc::new(AtomicUsize::new(0)));
+        Ok(Self { writer, waiting, readers, epochs, neighbours })
+    }
+
+    pub(super) fn stamp(&self, first: Scope, second: Option<Scope>) -> Option<Stamp> {
+        match self.neighbours.look() {
+            Look::Unchanged => {}
+            Look::Changed => self.neighbours.settle(|| self.epochs.forget_everything()),
+            Look::Guest => return None,
+        }
+        self.epochs.stamp(first, second)
     }
 
     pub(super) async fn begin(&self) -> Result<Member, Error> {
@@ -112,7 +140,7 @@ impl Sqlite {
         }
         // From here on a dropped future leaves a savepoint behind, which the flag undoes.
         guard.abandoned = true;
-        let mut member = Member { guard: Some(guard), engine: self.clone() };
+        let mut member = Member { guard: Some(guard), engine: self.clone(), touched: Touched::default() };
         run(member.connection(), "SAVEPOINT member").await?;
         Ok(member)
     }
@@ -142,7 +170,7 @@ impl Sqlite {
 impl Writer {
     fn open_group(&mut self) {
         let (outcome, _) = watch::channel(None);
-        self.group = Some(Group { id: self.next_group, members: 0, outcome });
+        self.group = Some(Group { id: self.next_group, members: 0, touched: Touched::nothing(), outcome });
         self.next_group += 1;
     }
 
@@ -172,7 +200,15 @@ impl Writer {
     /// Commits the group for all its members and tells them.
     async fn commit_group(&mut self) -> Result<(), Error> {
         let Some(group) = self.group.take() else { return Ok(()) };
-        let result = run(&mut self.connection, "COMMIT").await;
+        let new_epoch = self.epochs.commit(group.touched);
+        let mut result = run(&mut self.connection, "COMMIT").await;
+        drop(new_epoch);
+        if result.is_ok()
+            && let Err(error) = self.neighbours.tell()
+        {
+            let told = format!("committed, but a running server does not know of it: {error}");
+            result = Err(Error::Group(told));
+        }
         let told = result
             .as_ref()
             .map(|_| ())
@@ -188,6 +224,15 @@ impl Writer {
     }
 }
 
+/// Commits the group that the guard's writer has open.
+///
+/// On a task of its own: a commit whose client goes away must still run to its end here, because the engine runs it
+/// in any case and only its end tells which rows in memory are old.
+async fn commit_group(mut writer: OwnedMutexGuard<Writer>) -> Result<(), Error> {
+    let commit = tokio::spawn(async move { writer.commit_group().await });
+    commit.await.unwrap_or_else(|error| Err(Error::Group(error.to_string())))
+}
+
 impl Member {
     pub(super) fn connection(&mut self) -> &mut SqliteConnection {
         #[expect(clippy::expect_used, reason = "the guard is taken only by methods that consume the member")]
@@ -195,7 +240,17 @@ impl Member {
         &mut guard.connection
     }
 
+    /// Says what the transaction changes, instead of everything.
+    pub(super) fn touches(&mut self, scopes: &[Scope]) {
+        self.touched.name(scopes);
+    }
+
     pub(super) async fn commit(mut self) -> Result<(), Error> {
+        let touched = std::mem::take(&mut self.touched);
+        if let Some(group) = self.guard.as_mut().and_then(|guard| guard.group.as_mut()) {
+            // Before the savepoint is released: if the client goes away in between, its changes may stay.
+            group.touched.add(touched);
+        }
         run(self.connection(), "RELEASE member").await?;
         let Some(mut guard) = self.guard.take() else { return Ok(()) };
         guard.abandoned = false;
@@ -204,7 +259,7 @@ impl Member {
         };
         group.members += 1;
         if self.engine.waiting.load(Ordering::SeqCst) == 0 || group.members >= MAX_GROUP {
-            return guard.commit_group().await;
+            return commit_group(guard).await;
         }
         let (id, outcome) = (group.id, group.outcome.subscribe());
         drop(guard);
@@ -237,7 +292,7 @@ impl Sqlite {
         }
         if guard.group.as_ref().is_some_and(|group| group.id == id) {
             guard.clean().await?;
-            return guard.commit_group().await;
+            return commit_group(guard).await;
         }
         Err(Error::Group("the group ended without an outcome".to_owned()))
     }
@@ -305,8 +360,8 @@ fn read(row: &SqliteRow) -> Result<Row, Error> {
             // SQLite's NULL has no type; the reader of the column does not ask for one.
             return Ok(Value::Null(Kind::Text));
         }
-        let name = raw.type_info().name().to_owned();
-        Ok(match name.as_str() {
+        let kind = raw.type_info();
+        Ok(match kind.name() {
             "INTEGER" => Value::Integer(row.try_get_unchecked(index)?),
             "TEXT" => Value::Text(row.try_get_unchecked(index)?),
             "BLOB" => Value::Bytes(row.try_get_unchecked(index)?),

@@ -1,6 +1,6 @@
 //! One write transaction, or one read-only view, on either engine.
 
-use super::{Error, Row, Value, postgres, sqlite};
+use super::{Error, Row, Scope, Value, postgres, sqlite};
 
 /// An open write transaction. Dropping it undoes it.
 #[derive(Debug)]
@@ -12,6 +12,16 @@ pub enum Transaction {
 }
 
 impl Transaction {
+    /// Says which of the rows that are kept in memory the transaction may change. Without this it is all of them,
+    /// so only a transaction that knows better says so; it may say so more than once, each time adding scopes.
+    pub fn touches(&mut self, scopes: &[Scope]) {
+        match self {
+            Self::Sqlite(open) => open.touches(scopes),
+            // Nothing is kept in memory: other nodes write too.
+            Self::Postgres(_) => {}
+        }
+    }
+
     /// Runs a statement; returns how many rows it changed.
     ///
     /// # Errors
