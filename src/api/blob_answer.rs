@@ -90,6 +90,9 @@ fn entity_tag(digest: &Digest) -> String {
 }
 
 fn body(reader: Reader, range: Range<u64>) -> Body {
+    if let Some(bytes) = reader.bytes(&range) {
+        return Body::full(bytes);
+    }
     let frames = reader.stream(range).map(|bytes| bytes.map(http_body::Frame::data));
     Body::stream(StreamBody::new(frames))
 }

@@ -52,6 +52,10 @@ impl Catalog {
     /// # Errors
     /// [`Error::Internal`] when the row cannot be read: then nothing is allowed.
     pub async fn access_facts(&self, repository: &Repository) -> Result<Option<AccessFacts>, Error> {
+        self.cached_facts(repository, self.load_access_facts(repository)).await
+    }
+
+    async fn load_access_facts(&self, repository: &Repository) -> Result<Option<AccessFacts>, Error> {
         let rows = self
             .database
             .rows(

@@ -19,6 +19,7 @@ mod tests;
 
 use oci::{Digest, UploadId};
 
+use super::read_cache::{blob_scope, blob_scope_of};
 use super::upload::stored_generation;
 use super::{Catalog, Error, stored_digest};
 use crate::environment::{Micros, SECOND};
@@ -128,6 +129,7 @@ impl Catalog {
                 // Held by a request: it is not abandoned, and its row is extended or looked at again.
                 let Ok(held) = self.blobs.hold(&upload).await else { continue };
                 let gone = transaction!(self.database, open => {
+                    open.touches(&[]);
                     Ok::<_, Error>(open.execute(DELETE_EXPIRED, params![upload.as_str(), now]).await?)
                 })?;
                 if gone > 0 {
@@ -162,9 +164,11 @@ impl Catalog {
                 return Ok(removed);
             }
             removed += transaction!(self.database, open => {
+                open.touches(&[]);
                 let mut deleted = 0;
                 for row in &rows {
                     let (repository, digest) = (row.get::<String>(0)?, row.get::<String>(1)?);
+                    open.touches(&[blob_scope_of(&digest)]);
                     let link = || params![repository.as_str(), digest.as_str(), now];
                     if open.execute(KEEP_LINK, link()).await? == 0 && open.execute(DELETE_LINK, link()).await? > 0 {
                         // The grace has passed while the link was there; the blob gets no second one.
@@ -199,6 +203,7 @@ impl Catalog {
     /// Takes a blob out of use; false when a link needs it.
     async fn mark_blob(&self, digest: &Digest, generation: &Generation, now: Micros) -> Result<bool, Error> {
         transaction!(self.database, open => {
+            open.touches(&[blob_scope(digest)]);
             if open.execute(KEEP_BLOB, params![digest.as_str()]).await? > 0 {
                 return Ok(false);
             }
@@ -211,6 +216,7 @@ impl Catalog {
     async fn delete_marked(&self, digest: &Digest, generation: &Generation) -> Result<(), Error> {
         self.blobs.delete(digest, generation).await?;
         transaction!(self.database, open => {
+            open.touches(&[blob_scope(digest)]);
             open.execute(DELETE_BLOB, params![digest.as_str(), generation.as_str()]).await?;
             Ok::<_, Error>(())
         })

@@ -18,6 +18,7 @@ mod tests;
 
 use oci::Digest;
 
+use super::read_cache::MAX_KEPT_LAYER;
 use super::upload::stored_generation;
 use super::{Catalog, Error, repository_parameters};
 use crate::access::action::{BatchCheckLayerAvailability, GetDownloadUrlForLayer};
@@ -152,14 +153,22 @@ impl Catalog {
     }
 
     async fn open(&self, repository: &Repository, digest: &Digest) -> Result<Option<Reader>, Error> {
-        let Some(found) = self.linked_layer(repository, digest).await? else {
+        let link = async { Ok(self.linked_layer(repository, digest).await?.map(|found| found.object)) };
+        let Some(object) = self.cached_link(repository, digest, link).await? else {
             self.require_repository(repository).await?;
             return Ok(None);
         };
-        let reader = self.blobs.get(&found.object).await;
-        match unless_damaged(&found.object, reader)? {
-            Some(reader) => self.first_check(&found.object, reader).await,
-            None => Ok(None),
+        if let Some(reader) = self.cached_layer(&object) {
+            return Ok(Some(reader));
+        }
+        let reader = self.blobs.get(&object).await;
+        let reader = match unless_damaged(&object, reader)? {
+            Some(reader) => self.first_check(&object, reader).await?,
+            None => None,
+        };
+        match reader {
+            Some(reader) if object.size_bytes <= MAX_KEPT_LAYER => self.keep_layer(&object, reader).await,
+            other => Ok(other),
         }
     }
 
@@ -176,6 +185,7 @@ impl Catalog {
             let review_after = now.saturating_add(self.limits.blob_grace);
             transaction!(self.database, open => {
                 let parameters = params![found.repository_id.as_str(), digest.as_str(), review_after];
+                open.touches(&[]);
                 open.execute(EXTEND, parameters).await?;
                 Ok::<_, Error>(())
             })?;

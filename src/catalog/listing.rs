@@ -1,7 +1,7 @@
 //! Names in byte order, page by page: each page continues after the last name of the one before.
 
 use crate::access::{Allowed, action};
-use crate::catalog::{Catalog, Error};
+use crate::catalog::{Catalog, Error, repository_parameters};
 use crate::params;
 use crate::store::db::Row;
 
@@ -28,6 +28,12 @@ fn one_more(limit: u64) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX - 1).saturating_add(1)
 }
 
+/// The tags of a page in one row, because a thousand rows cost a thousand times the way through the driver. No tag
+/// holds a comma.
+const TAGS: &str = "SELECT (SELECT string_agg(page.name, ',' ORDER BY page.name) FROM (SELECT t.name FROM tag t \
+     WHERE t.repository_id = r.id AND t.ended_at IS NULL AND t.name > $4 ORDER BY t.name LIMIT $5) AS page) \
+     FROM repository r WHERE r.account = $1 AND r.region = $2 AND r.name = $3";
+
 impl Catalog {
     /// At most `limit` tags of the repository that come after `after`.
     ///
@@ -39,16 +45,16 @@ impl Catalog {
         after: &str,
         limit: u64,
     ) -> Result<Names, Error> {
-        let repository_id = self.require_repository(allowed.resource()).await?;
-        let rows = self
-            .database
-            .rows(
-                "SELECT name FROM tag WHERE repository_id = $1 AND ended_at IS NULL AND name > $2 \
-                 ORDER BY name LIMIT $3",
-                params![repository_id, after, one_more(limit)],
-            )
-            .await?;
-        Names::cut(&rows, limit)
+        let repository = allowed.resource();
+        let mut parameters = repository_parameters(repository);
+        parameters.extend(params![after, one_more(limit)]);
+        let row = self.database.row(TAGS, parameters).await?;
+        let row = row.ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
+        let joined = row.get::<Option<String>>(0)?.unwrap_or_default();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut found = joined.split_terminator(',');
+        let names = found.by_ref().take(limit).map(str::to_owned).collect();
+        Ok(Names { names, has_more: found.next().is_some() })
     }
 
     /// At most `limit` repositories of the registry that come after `after`.

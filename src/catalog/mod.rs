@@ -18,6 +18,7 @@ pub mod image;
 pub mod layer;
 mod listing;
 mod pull_stamps;
+mod read_cache;
 mod referrer;
 pub mod repository;
 mod scrub;
@@ -57,6 +58,7 @@ pub struct Catalog {
     compiled_policies: Arc<access_facts::CompiledPolicies>,
     pull_stamps: Arc<pull_stamps::PullStamps>,
     first_checks: Arc<damage::FirstChecks>,
+    read_cache: Arc<read_cache::ReadCache>,
 }
 
 /// The quotas that an operator may change (ecr.md §9).
@@ -100,6 +102,7 @@ impl Catalog {
             compiled_policies: Arc::default(),
             pull_stamps: Arc::default(),
             first_checks: Arc::default(),
+            read_cache: Arc::default(),
         }
     }
 

@@ -62,6 +62,7 @@ impl Catalog {
         let pending = self.pull_stamps.take();
         for (number, batch) in pending.chunks(BATCH).enumerate() {
             let written = transaction!(self.database, open => {
+                open.touches(&[]);
                 for ((repository, digest), at) in batch {
                     let registry = &repository.registry;
                     open.execute(

@@ -78,6 +78,7 @@ impl Catalog {
         let now = self.environment.now();
         let by = allowed.by();
         transaction!(self.database, open => {
+            open.touches(&[]);
             let expires_at = now.saturating_add(self.limits.upload_expiry);
             let mut parameters = repository_parameters(allowed.resource());
             parameters.extend(params![upload.as_str(), now, by.as_str(), expires_at]);
@@ -185,6 +186,7 @@ impl Catalog {
         let held = self.blobs.hold(upload).await?;
         let found = self.find_upload(allowed.resource(), upload).await?;
         transaction!(self.database, open => {
+            open.touches(&[]);
             open.execute(DELETE, params![upload.as_str(), found.repository_id.as_str()]).await?;
             Ok::<_, Error>(())
         })?;
@@ -201,6 +203,7 @@ impl Catalog {
         if found.expires_at.saturating_sub(now) < self.limits.upload_expiry / 2 {
             let expires_at = now.saturating_add(self.limits.upload_expiry);
             transaction!(self.database, open => {
+                open.touches(&[]);
                 open.execute(EXTEND, params![upload.as_str(), expires_at]).await?;
                 Ok::<_, Error>(())
             })?;

@@ -43,7 +43,11 @@ pub(super) struct Caches {
 
 impl Default for Caches {
     fn default() -> Self {
-        Self { holders: Cache::bounded(BYTES), policies: Cache::bounded(BYTES), tags: Cache::bounded(BYTES / 4) }
+        Self {
+            holders: Cache::bounded(BYTES),
+            policies: Cache::bounded(BYTES),
+            tags: Cache::bounded(BYTES / 4),
+        }
     }
 }
 

@@ -84,9 +84,7 @@ impl IdentityRoom {
         let present = match (stamp, generation) {
             (Some(stamp), _) => Some(Proof::Stamp(stamp)),
             (None, Some(generation)) => Some(Proof::Generation(generation)),
-            (None, None) => {
-                cache::generation(&mut &self.database, account).await?.map(Proof::Generation)
-            }
+            (None, None) => cache::generation(&mut &self.database, account).await?.map(Proof::Generation),
         };
         if let Some(kept) = present.and_then(|proof| self.caches.policies.get(id.as_bytes(), proof)) {
             return Ok(kept);

@@ -31,7 +31,7 @@ pub(super) async fn put_image(
         image_digest: Some(pushed.digest.to_string()),
         image_tag: image.tags.first().map(Tag::to_string),
     };
-    let shown = shown(allowed.resource(), id, image.bytes, image.manifest.media_type)?;
+    let shown = shown(allowed.resource(), id, image.bytes.into(), image.manifest.media_type)?;
     Ok(PutImageResponse { image: Some(shown) })
 }
 
@@ -94,11 +94,12 @@ fn refuse(error: ManifestError) -> Error {
 fn shown(
     repository: &Repository,
     id: ImageIdentifier,
-    manifest: Vec<u8>,
+    manifest: bytes::Bytes,
     media_type: String,
 ) -> Result<Image, Error> {
     // Only JSON, which is UTF-8, was ever stored.
-    let manifest = String::from_utf8(manifest).map_err(|error| catalog::Error::Internal(error.into()))?;
+    let manifest =
+        String::from_utf8(manifest.into()).map_err(|error| catalog::Error::Internal(error.into()))?;
     Ok(Image {
         registry_id: Some(repository.registry.account.to_string()),
         repository_name: Some(repository.name.to_string()),

@@ -84,6 +84,7 @@ impl Catalog {
             updated_at: now,
         };
         transaction!(self.database, open => {
+            open.touches(&[]);
             let of_registry = params![registry.account.as_str(), registry.region.as_str()];
             let count: i64 = open.required(COUNT, of_registry).await?.get(0)?;
             let mut columns = columns(registry, &template)?;
@@ -119,6 +120,7 @@ impl Catalog {
             None => None,
         };
         transaction!(self.database, open => {
+            open.touches(&[]);
             let before = require(open, registry, prefix).await?;
             let template = CreationTemplate {
                 description: change.description.clone().unwrap_or(before.description),
@@ -145,6 +147,7 @@ impl Catalog {
     ) -> Result<CreationTemplate, Error> {
         let registry = allowed.resource();
         transaction!(self.database, open => {
+            open.touches(&[]);
             let removed = require(open, registry, prefix).await?;
             open.execute(DELETE, key(registry, prefix)).await?;
             Ok::<_, Error>(removed)

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use oci::{Digest, Reference, Tag};
 
 use super::id::{Failure, FailureCode, ImageId};
@@ -19,7 +20,7 @@ pub struct StoredImage {
     /// The media type under which it was pushed.
     pub media_type: String,
     /// The manifest, byte for byte.
-    pub manifest: Vec<u8>,
+    pub manifest: Bytes,
 }
 
 /// What a batch has found.
@@ -128,6 +129,14 @@ impl Catalog {
         repository: &Repository,
         reference: &Reference,
     ) -> Result<Option<StoredImage>, Error> {
+        self.cached_image(repository, reference, self.load_image(repository, reference)).await
+    }
+
+    async fn load_image(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+    ) -> Result<Option<StoredImage>, Error> {
         let registry = &repository.registry;
         let (sql, text) = match reference {
             Reference::Tag(tag) => (BY_TAG, tag.as_str()),
@@ -146,5 +155,5 @@ fn read(row: &Row) -> Result<Option<StoredImage>, Error> {
     if !is_whole_manifest(&digest, &manifest) {
         return Ok(None);
     }
-    Ok(Some(StoredImage { digest, media_type: row.get(1)?, manifest }))
+    Ok(Some(StoredImage { digest, media_type: row.get(1)?, manifest: manifest.into() }))
 }

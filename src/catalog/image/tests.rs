@@ -173,7 +173,7 @@ impl Fixture {
     async fn get(&self, reference: &str) -> Result<Vec<u8>, Error> {
         let reference = Reference::parse(reference).unwrap();
         let image = self.catalog.get_image(&allow(repository(APP)), &reference).await?;
-        Ok(image.manifest)
+        Ok(image.manifest.to_vec())
     }
 
     /// Current tags with their digests, straight from the table.

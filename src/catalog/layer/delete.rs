@@ -8,6 +8,7 @@ use oci::Digest;
 use crate::access::Allowed;
 use crate::access::action::BatchDeleteImage;
 use crate::catalog::collector::REVIEW_BLOB;
+use crate::catalog::read_cache::blob_scope;
 use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters};
 use crate::{params, transaction};
 
@@ -36,6 +37,7 @@ impl Catalog {
         let repository = allowed.resource();
         let now = self.environment.now();
         transaction!(self.database, open => {
+            open.touches(&[blob_scope(digest)]);
             let row = open.row(REPOSITORY_ID, repository_parameters(repository)).await?;
             let id: String = row.ok_or_else(|| Error::RepositoryNotFound(repository.into()))?.get(0)?;
             let link = || params![id.as_str(), digest.as_str()];

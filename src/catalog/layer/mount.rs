@@ -8,6 +8,7 @@ use oci::Digest;
 use super::FIND;
 use crate::access::action::{GetDownloadUrlForLayer, InitiateLayerUpload};
 use crate::access::{Allowed, Repository};
+use crate::catalog::read_cache::blob_scope;
 use crate::catalog::repository::stored_name;
 use crate::catalog::upload::INSERT_LINK;
 use crate::catalog::{Catalog, Error, Place, REPOSITORY_ID, repository_parameters};
@@ -39,6 +40,7 @@ impl Catalog {
         let now = self.environment.now();
         let review_after = now.saturating_add(self.limits.blob_grace);
         transaction!(self.database, open => {
+            open.touches(&[blob_scope(digest)]);
             let row = open.row(REPOSITORY_ID, repository_parameters(here.resource())).await?;
             let id: String = row.ok_or_else(|| Error::RepositoryNotFound(place()))?.get(0)?;
             // The source's link is read again here: while it is there the collector cannot take the blob.

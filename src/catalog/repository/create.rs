@@ -3,6 +3,7 @@
 use super::{BoundPolicy, ENCRYPTION_TYPE, ResourceTags, StoredRepository};
 use crate::access::Allowed;
 use crate::access::action::{CreateRepository, TagResource};
+use crate::catalog::read_cache::repository_scope;
 use crate::catalog::{Catalog, Error, TagMutability};
 use crate::lifecycle::LifecyclePolicy;
 use crate::{params, transaction};
@@ -82,6 +83,7 @@ impl Catalog {
             kms_key: None,
         };
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(address)]);
             let registry = &address.registry;
             let count: i64 = open
                 .required(COUNT, params![registry.account.as_str(), registry.region.as_str()])

@@ -3,6 +3,7 @@
 use super::{StoredRepository, not_found};
 use crate::access::Allowed;
 use crate::access::action::DeleteRepository;
+use crate::catalog::read_cache::repository_scope;
 use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters};
 use crate::{params, transaction};
 
@@ -30,6 +31,7 @@ impl Catalog {
         let address = allowed.resource();
         let review_after = self.environment.now().saturating_add(self.limits.blob_grace);
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(address)]);
             let row = open.row(REPOSITORY_ID, repository_parameters(address)).await?;
             let id: String = row.ok_or_else(|| not_found(address))?.get(0)?;
             let row = open.required(super::describe::BY_NAME, repository_parameters(address)).await?;

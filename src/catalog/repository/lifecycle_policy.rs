@@ -6,6 +6,7 @@
 use super::not_found;
 use crate::access::action::{DeleteLifecyclePolicy, GetLifecyclePolicy, PutLifecyclePolicy};
 use crate::access::{Allowed, Repository};
+use crate::catalog::read_cache::repository_scope;
 use crate::catalog::{Catalog, Error, repository_parameters};
 use crate::environment::Micros;
 use crate::lifecycle::LifecyclePolicy;
@@ -46,6 +47,7 @@ impl Catalog {
         let address = allowed.resource();
         let policy = parse(text)?;
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let mut parameters = repository_parameters(address);
             parameters.extend(params![text]);
             match open.execute(PUT, parameters).await? {
@@ -78,6 +80,7 @@ impl Catalog {
     ) -> Result<StoredLifecyclePolicy, Error> {
         let address = allowed.resource();
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let removed = stored(address, open.row(GET, repository_parameters(address)).await?)?;
             open.execute(CLEAR, repository_parameters(address)).await?;
             Ok::<_, Error>(removed)

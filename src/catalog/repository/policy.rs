@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::not_found;
 use crate::access::action::{DeleteRepositoryPolicy, GetRepositoryPolicy, SetRepositoryPolicy};
 use crate::access::{Allowed, Repository};
+use crate::catalog::read_cache::repository_scope;
 use crate::catalog::{Catalog, Error, repository_parameters};
 use crate::{params, transaction};
 
@@ -114,6 +115,7 @@ impl Catalog {
         let address = allowed.resource();
         let column = policy.column()?;
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let mut parameters = repository_parameters(address);
             parameters.extend(params![column.as_str()]);
             match open.execute(SET, parameters).await? {
@@ -147,6 +149,7 @@ impl Catalog {
     ) -> Result<BoundPolicy, Error> {
         let address = allowed.resource();
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let row = open.row(GET, repository_parameters(address)).await?;
             let column: Option<String> = row.ok_or_else(|| not_found(address))?.get(0)?;
             let removed = policy_of(address, column)?;

@@ -3,6 +3,7 @@
 use super::not_found;
 use crate::access::Allowed;
 use crate::access::action::{PutImageScanningConfiguration, PutImageTagMutability};
+use crate::catalog::read_cache::repository_scope;
 use crate::catalog::{Catalog, Error, TagMutability, repository_parameters};
 use crate::{params, transaction};
 
@@ -21,6 +22,7 @@ impl Catalog {
     ) -> Result<(), Error> {
         let address = allowed.resource();
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let mut parameters = repository_parameters(address);
             parameters.extend(params![setting.mode.as_str(), setting.filters_column()]);
             match open.execute(SET_MUTABILITY, parameters).await? {

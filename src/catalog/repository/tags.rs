@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::not_found;
 use crate::access::Allowed;
 use crate::access::action::{ListTagsForResource, TagResource, UntagResource};
+use crate::catalog::read_cache::repository_scope;
 use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters};
 use crate::store::db::Transaction;
 use crate::{params, transaction};
@@ -106,6 +107,7 @@ impl Catalog {
     ) -> Result<(), Error> {
         let address = allowed.resource();
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let id = self.repository_to_tag(open, address).await?;
             for (key, value) in tags.as_slice() {
                 open.execute(UPSERT, params![id.as_str(), key, value]).await?;
@@ -134,6 +136,7 @@ impl Catalog {
         keys.iter().try_for_each(|key| check_key(key))?;
         let address = allowed.resource();
         transaction!(self.database, open => {
+            open.touches(&[repository_scope(allowed.resource())]);
             let id = self.repository_to_tag(open, address).await?;
             for key in keys {
                 open.execute(REMOVE, params![id.as_str(), key]).await?;

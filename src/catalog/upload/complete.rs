@@ -9,6 +9,7 @@ use oci::{Digest, UploadId};
 use super::{DELETE, Parts};
 use crate::access::Allowed;
 use crate::access::action::CompleteLayerUpload;
+use crate::catalog::read_cache::blob_scope;
 use crate::catalog::{Catalog, Error, Place};
 use crate::store::blob::{Generation, Held, Object, Verified};
 use crate::{params, transaction};
@@ -176,6 +177,7 @@ impl Catalog {
         let digest = verified.digest().as_str();
         let size = i64::try_from(verified.size_bytes()).map_err(|error| Error::Internal(error.into()))?;
         transaction!(self.database, open => {
+            open.touches(&[blob_scope(verified.digest())]);
             if open.execute(DELETE, params![upload.as_str(), repository_id]).await? == 0 {
                 return Ok(Outcome::NoUpload);
             }

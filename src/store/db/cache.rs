@@ -42,9 +42,7 @@ impl<K: Hash + Eq, S: Copy + PartialEq, V: Clone> Cache<K, S, V> {
     /// A cache that holds at most `bytes`, as its callers measure their values.
     #[must_use]
     pub fn bounded(bytes: usize) -> Self {
-        let shard = || {
-            Mutex::new(Shard { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 })
-        };
+        let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
             hasher: RandomState::new(),

@@ -23,10 +23,16 @@ const SMALL_BYTES: u64 = 1024 * 1024;
 /// An open object; it stays readable when it is deleted meanwhile.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    file: Arc<File>,
+    source: Source,
     length: u64,
     is_known_whole: bool,
     withheld: Option<watch::Receiver<Option<Verdict>>>,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    File(Arc<File>),
+    Memory(Bytes),
 }
 
 /// What an inspection of an object has shown.
@@ -67,7 +73,23 @@ impl Reader {
         let metadata = file.metadata().map_err(failed())?;
         compare(object, metadata.len())?;
         let is_known_whole = inner.known.has(&object.generation, known::modified(&metadata));
-        Ok(Self { file: Arc::new(file), length: object.size_bytes, is_known_whole, withheld: None })
+        let source = Source::File(Arc::new(file));
+        Ok(Self { source, length: object.size_bytes, is_known_whole, withheld: None })
+    }
+
+    /// An object whose bytes are all in memory and have its digest.
+    #[must_use]
+    pub fn in_memory(bytes: Bytes) -> Self {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        Self { source: Source::Memory(bytes), length, is_known_whole: true, withheld: None }
+    }
+
+    /// Bytes `range`, when they are in memory.
+    #[must_use]
+    pub fn bytes(&self, range: &Range<u64>) -> Option<Bytes> {
+        let Source::Memory(bytes) = &self.source else { return None };
+        let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+        (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
     }
 
     /// Whether this process has hashed the object, and nobody has written to it since.
@@ -105,14 +127,20 @@ impl Reader {
     /// # Errors
     /// `UnexpectedEof` when the object was cut while it was open; otherwise what the file system reports.
     pub async fn read(&self, range: Range<u64>) -> io::Result<Bytes> {
+        let file = match &self.source {
+            Source::File(file) => file,
+            Source::Memory(_) => {
+                return self.bytes(&range).ok_or_else(|| io::ErrorKind::UnexpectedEof.into());
+            }
+        };
         let length = usize::try_from(range.end.saturating_sub(range.start)).map_err(io::Error::other)?;
         let mut buffer = vec![0; length];
         // Bytes in the page cache are read here; only a wait for the disk is worth a thread.
-        let cached = read_cached(&self.file, range.start, &mut buffer);
+        let cached = read_cached(file, range.start, &mut buffer);
         if cached == length {
             return Ok(buffer.into());
         }
-        let file = Arc::clone(&self.file);
+        let file = Arc::clone(file);
         let read = move || {
             let rest = buffer.get_mut(cached..).unwrap_or_default();
             file.read_exact_at(rest, range.start + cached as u64).map(|()| buffer.into())

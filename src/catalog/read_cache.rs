@@ -1,0 +1,156 @@
+//! What pulls read again and again, kept in memory: facts for the guard, manifests, links of layers, small layers.
+//!
+//! Everything but the bytes of layers is kept under the database's stamp of its repository, and a link also under
+//! that of its blob, so an answer is exact: see [`Database::stamp`](crate::store::db::Database::stamp). The bytes of
+//! a layer never change; they are compared with their digest once, when they are loaded, and given out only after a
+//! link was found. Whoever changes rows that are kept here names them in its transaction ([`repository_scope`],
+//! [`blob_scope`]); one that names nothing empties all.
+
+use bytes::Bytes;
+use oci::{Digest, Reference};
+
+use super::image::StoredImage;
+use super::{AccessFacts, Catalog, Error};
+use crate::access::Repository;
+use crate::store::blob::{Object, Reader};
+use crate::store::db::{Cache, Scope, Stamp};
+
+/// Bytes of manifests that are kept, and as many of small layers.
+const LARGE: usize = 8 * 1024 * 1024;
+
+/// Bytes of facts that are kept, and as many of links.
+const SMALL: usize = 1024 * 1024;
+
+/// The longest layer whose bytes are kept: configurations, signatures, attestations, small layers.
+pub(super) const MAX_KEPT_LAYER: u64 = 64 * 1024;
+
+/// The caches of one catalog.
+#[derive(Debug)]
+pub(super) struct ReadCache {
+    facts: Cache<String, Stamp, AccessFacts>,
+    images: Cache<String, Stamp, StoredImage>,
+    links: Cache<String, Stamp, Object>,
+    layers: Cache<String, (), Bytes>,
+}
+
+impl Default for ReadCache {
+    fn default() -> Self {
+        Self {
+            facts: Cache::bounded(SMALL),
+            images: Cache::bounded(LARGE),
+            links: Cache::bounded(SMALL),
+            layers: Cache::bounded(LARGE),
+        }
+    }
+}
+
+/// The rows of a repository: itself, its tags and policy, its images and their tags.
+pub(super) fn repository_scope(repository: &Repository) -> Scope {
+    let registry = &repository.registry;
+    Scope::named(&[
+        "repository",
+        registry.account.as_str(),
+        registry.region.as_str(),
+        repository.name.as_str(),
+    ])
+}
+
+/// The row of a blob and all links to it.
+pub(super) fn blob_scope(digest: &Digest) -> Scope {
+    blob_scope_of(digest.as_str())
+}
+
+/// As [`blob_scope`], for a digest as its column holds it.
+pub(super) fn blob_scope_of(digest: &str) -> Scope {
+    Scope::named(&["blob", digest])
+}
+
+/// No part of a name holds a line break, so two keys never are one text.
+fn key(repository: &Repository, inside: &str) -> String {
+    let registry = &repository.registry;
+    let parts = [registry.account.as_str(), registry.region.as_str(), repository.name.as_str(), inside];
+    parts.join("\n")
+}
+
+impl Catalog {
+    /// The facts of a repository from memory, else what `load` gives.
+    pub(super) async fn cached_facts(
+        &self,
+        repository: &Repository,
+        load: impl Future<Output = Result<Option<AccessFacts>, Error>>,
+    ) -> Result<Option<AccessFacts>, Error> {
+        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else { return load.await };
+        let key = key(repository, "");
+        if let Some(facts) = self.read_cache.facts.get(key.as_str(), stamp) {
+            return Ok(Some(facts));
+        }
+        let loaded = load.await?;
+        if let Some(facts) = &loaded {
+            let bytes = facts.tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
+            self.read_cache.facts.put(key, stamp, facts.clone(), bytes);
+        }
+        Ok(loaded)
+    }
+
+    /// An image from memory, else what `load` gives.
+    pub(super) async fn cached_image(
+        &self,
+        repository: &Repository,
+        reference: &Reference,
+        load: impl Future<Output = Result<Option<StoredImage>, Error>>,
+    ) -> Result<Option<StoredImage>, Error> {
+        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else { return load.await };
+        // A digest has a colon, a tag has none.
+        let inside = match reference {
+            Reference::Tag(tag) => tag.as_str(),
+            Reference::Digest(digest) => digest.as_str(),
+        };
+        let key = key(repository, inside);
+        if let Some(image) = self.read_cache.images.get(key.as_str(), stamp) {
+            return Ok(Some(image));
+        }
+        let loaded = load.await?;
+        if let Some(image) = &loaded {
+            let bytes = image.manifest.len() + image.media_type.len();
+            self.read_cache.images.put(key, stamp, image.clone(), bytes);
+        }
+        Ok(loaded)
+    }
+
+    /// The object that a repository has under a digest from memory, else what `load` gives.
+    pub(super) async fn cached_link(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+        load: impl Future<Output = Result<Option<Object>, Error>>,
+    ) -> Result<Option<Object>, Error> {
+        let scopes = (repository_scope(repository), Some(blob_scope(digest)));
+        let Some(stamp) = self.database.stamp(scopes.0, scopes.1) else { return load.await };
+        let key = key(repository, digest.as_str());
+        if let Some(object) = self.read_cache.links.get(key.as_str(), stamp) {
+            return Ok(Some(object));
+        }
+        let loaded = load.await?;
+        if let Some(object) = &loaded {
+            self.read_cache.links.put(key, stamp, object.clone(), digest.as_str().len());
+        }
+        Ok(loaded)
+    }
+
+    /// The bytes of a small layer from memory.
+    pub(super) fn cached_layer(&self, object: &Object) -> Option<Reader> {
+        let bytes = self.read_cache.layers.get(object.digest.as_str(), ())?;
+        Some(Reader::in_memory(bytes))
+    }
+
+    /// Reads a small layer whole and keeps it; `None` when its bytes are not those of its digest.
+    pub(super) async fn keep_layer(&self, object: &Object, reader: Reader) -> Result<Option<Reader>, Error> {
+        let read = reader.read(0..object.size_bytes).await;
+        let bytes = read.map_err(|error| Error::Internal(error.into()))?;
+        if Digest::of(object.digest.algorithm(), &bytes) != object.digest {
+            return Ok(None);
+        }
+        self.read_cache.layers.put(object.digest.to_string(), (), bytes.clone(), bytes.len());
+        Ok(Some(Reader::in_memory(bytes)))
+    }
+}
