@@ -154,3 +154,6 @@ impl Catalog {
         Ok(Some(Reader::in_memory(bytes)))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,3 +210,110 @@ async fn what_moved_away_is_not_touched_under_the_old_permission() {
         ));
     }
 }
+
+#[tokio::test]
+async fn every_revocation_is_seen_by_the_next_request() {
+    for (room, test) in rooms().await {
+        let engine = test.engine;
+        create_user(&room, "alice").await.unwrap();
+        let user = || named(Kind::User, "alice");
+        let (_, key) = room.create_access_key(&allow::<action::CreateAccessKey>(user())).await.unwrap();
+        let found = async |id: &str| match room.authenticate(id, None).await.unwrap() {
+            Lookup::Found(found) => Some(found),
+            Lookup::Unknown | Lookup::Expired => None,
+        };
+        // Twice, so that the second answer comes from memory where there is one.
+        let policies = async || {
+            let found = found(&key.id).await.unwrap();
+            let first = room.policies(&found.principal, None, found.generation).await.unwrap();
+            let second = room.policies(&found.principal, None, found.generation).await.unwrap();
+            assert_eq!(first.identity.len(), second.identity.len());
+            (first.identity.len(), first.boundary.is_some())
+        };
+        assert_eq!(policies().await, (0, false), "{engine}");
+        let arn = create_policy(&room, "p").await;
+        room.attach_policy(&allow::<action::AttachUserPolicy>(user()), &arn).await.unwrap();
+        assert_eq!(policies().await, (1, false), "{engine}");
+        room.put_boundary(&allow::<action::PutUserPermissionsBoundary>(user()), &arn).await.unwrap();
+        assert_eq!(policies().await, (1, true), "{engine}");
+        room.delete_boundary(&allow::<action::DeleteUserPermissionsBoundary>(user())).await.unwrap();
+        room.detach_policy(&allow::<action::DetachUserPolicy>(user()), &arn).await.unwrap();
+        assert_eq!(policies().await, (0, false), "{engine}");
+
+        let moved = Identity { arn: arn_of("/eng/", "bob"), ..user() };
+        room.rename(&allow::<action::UpdateUser>(user()), &allow::<action::UpdateUser>(moved.clone()))
+            .await
+            .unwrap();
+        assert_eq!(found(&key.id).await.unwrap().principal.arn(), moved.arn, "{engine}");
+        let update = allow::<action::UpdateAccessKey>(moved.clone());
+        room.set_access_key_active(&update, &key.id, false).await.unwrap();
+        assert!(found(&key.id).await.is_none(), "{engine}: deactivated");
+        room.set_access_key_active(&update, &key.id, true).await.unwrap();
+        assert!(found(&key.id).await.is_some(), "{engine}: active again");
+        let delete = allow::<action::DeleteAccessKey>(moved);
+        room.delete_access_key(&delete, &key.id).await.unwrap();
+        assert!(found(&key.id).await.is_none(), "{engine}: deleted");
+
+        let root = room.create_root_key(&account()).await.unwrap();
+        assert!(found(&root.id).await.is_some());
+        room.delete_root_key(&account(), &root.id).await.unwrap();
+        assert!(found(&root.id).await.is_none(), "{engine}: the root's key");
+    }
+}
+
+fn arn_of(path: &str, name: &str) -> String {
+    arn(&account(), Kind::User, path, name)
+}
+
+#[tokio::test]
+async fn what_another_process_has_revoked_is_seen_by_the_next_request() {
+    for (room, test) in rooms().await {
+        let key = room.create_root_key(&account()).await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(room.authenticate(&key.id, None).await.unwrap(), Lookup::Found(_)));
+        }
+        // As `longshore credentials` does it beside the server.
+        let beside = crate::store::db::Database::open(&test.location).await.unwrap();
+        let environment = Environment::system();
+        let keys = test.folder.path().join("keys");
+        let sealer = Arc::new(Sealer::open_or_create(&keys, environment.clone()).unwrap());
+        let other = IdentityRoom::new(beside, sealer, environment);
+        other.delete_root_key(&account(), &key.id).await.unwrap();
+        assert!(
+            matches!(room.authenticate(&key.id, None).await.unwrap(), Lookup::Unknown),
+            "{}",
+            test.engine
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_whose_deletion_was_acknowledged_never_works_again() {
+    for (room, test) in rooms().await {
+        for _ in 0..20 {
+            let key = room.create_root_key(&account()).await.unwrap();
+            let gone = Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let readers: Vec<_> = (0..3)
+                .map(|_| {
+                    let (room, id, gone) = (room.clone(), key.id.clone(), Arc::clone(&gone));
+                    tokio::spawn(async move {
+                        loop {
+                            let was_gone = gone.load(std::sync::atomic::Ordering::SeqCst);
+                            let works =
+                                matches!(room.authenticate(&id, None).await.unwrap(), Lookup::Found(_));
+                            if was_gone {
+                                return works;
+                            }
+                            tokio::task::yield_now().await;
+                        }
+                    })
+                })
+                .collect();
+            room.delete_root_key(&account(), &key.id).await.unwrap();
+            gone.store(true, std::sync::atomic::Ordering::SeqCst);
+            for reader in readers {
+                assert!(!reader.await.unwrap(), "{}", test.engine);
+            }
+        }
+    }
+}

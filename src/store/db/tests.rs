@@ -111,3 +111,33 @@ async fn values_come_back_as_they_went_in() {
         assert_eq!(Value::from(Some(true)), Value::Integer(1));
     }
 }
+
+#[tokio::test]
+async fn a_commit_whose_client_is_gone_still_changes_the_stamp() {
+    let test = super::testing::sqlite().await;
+    let scope = super::Scope::named(&["account"]);
+    for steps in 0..40 {
+        let before = loop {
+            if let Some(stamp) = test.database.stamp(scope, None) {
+                break stamp;
+            }
+            tokio::task::yield_now().await;
+        };
+        let number = count(&test.database).await;
+        let database = test.database.clone();
+        let account = format!("a{steps}");
+        // The client goes away after another number of steps each time.
+        let mut change = Box::pin(insert(&database, &account));
+        for _ in 0..steps {
+            if tokio::time::timeout(std::time::Duration::from_micros(200), change.as_mut()).await.is_ok() {
+                break;
+            }
+        }
+        drop(change);
+        // Whatever of it was committed by now, nobody may hold a value under the old stamp.
+        insert(&test.database, "settles what was left open").await.unwrap();
+        if count(&test.database).await != number {
+            assert_ne!(test.database.stamp(scope, None), Some(before), "after {steps} steps");
+        }
+    }
+}
