@@ -29,6 +29,9 @@ use crate::environment::Environment;
 /// Records that may wait for the disk before callers do.
 const QUEUE: usize = 4096;
 
+/// Bytes that are gathered for one write at most; a segment may exceed its size by as much.
+const WRITE_BYTES: usize = 64 * 1024;
+
 /// Where the trail lies and how much of it is kept.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -144,8 +147,14 @@ fn decided_by(decision: &Decision) -> String {
 }
 
 fn write(segment: &mut Segment, records: &Receiver<Vec<u8>>) {
-    while let Ok(line) = records.recv() {
-        if let Err(error) = segment.append(&line) {
+    while let Ok(mut lines) = records.recv() {
+        // What has come meanwhile goes with it: under load one system call writes many lines.
+        while lines.len() < WRITE_BYTES
+            && let Ok(line) = records.try_recv()
+        {
+            lines.extend_from_slice(&line);
+        }
+        if let Err(error) = segment.append(&lines) {
             tracing::error!(%error, "an audit record could not be written");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data-dir>/
-//! ├── catalog.db*      the database, when it is SQLite
+//! ├── catalog.db*      the database, when it is SQLite, with its log and the note of other processes' changes
 //! ├── blobs/           the blob store, when it is a disk
 //! ├── keys             the sealing keys
 //! ├── audit/           the audit trail
