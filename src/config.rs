@@ -177,6 +177,12 @@ pub enum LogFormat {
 pub struct Limits {
     /// Connections that are served at once; further ones get 503.
     pub connections: usize,
+    /// Calls that are worked on at once; further ones wait.
+    pub requests: usize,
+    /// Uploads of layers that are received at once; further ones wait.
+    pub uploads: usize,
+    /// How long a request waits for its place before it is told to come again.
+    pub queue_timeout: Duration,
     /// Header fields of one request; more are answered with 431.
     pub headers: usize,
     /// Bytes of the request line and all header fields together; more are answered with 431.

@@ -120,8 +120,16 @@ fn load(flags: &Flags) -> Result<Config, Problems> {
     Config::load(&flags.sources(&|name| std::env::var_os(name)))
 }
 
+/// Threads for calls of the file system at most. More would not make a disk faster, and each has a stack and a heap
+/// of its own.
+const BLOCKING_THREADS: usize = 64;
+
 /// The runtime that commands run on.
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     use anyhow::Context as _;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads for the server")
+    tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .enable_all()
+        .build()
+        .context("no threads for the server")
 }

@@ -172,6 +172,9 @@ fn metrics_listen(reader: &mut Reader<'_>) -> Option<Listen> {
 fn limits(reader: &mut Reader<'_>) -> Limits {
     Limits {
         connections: reader.value("max-connections", form::number(1, 1_000_000), 1),
+        requests: reader.value("max-requests", form::number(1, 1_000_000), 1),
+        uploads: reader.value("max-uploads", form::number(1, 1_000_000), 1),
+        queue_timeout: reader.value("queue-timeout-seconds", form::seconds(1, 600), Duration::ZERO),
         headers: reader.value("max-headers", form::number(16, 1000), 16),
         header_bytes: reader.value("max-header-bytes", form::number(8192, 262_144), 8192),
         buffered_bytes: reader.value("max-buffered-bytes", form::number(1 << 20, 1 << 40), 1 << 20),

@@ -172,6 +172,26 @@ pub const SETTINGS: &[Setting] = &[
         Some("2048"),
         "Connections that are served at once, 1 to 1000000; further ones are answered with 503.",
     ),
+    setting(
+        "max-requests",
+        "NUMBER",
+        Some("512"),
+        "Requests that are worked on at once, 1 to 1000000; further ones wait in order. The bytes of a download and \
+         uploads of layers do not count.",
+    ),
+    setting(
+        "max-uploads",
+        "NUMBER",
+        Some("128"),
+        "Uploads of layers that are received at once, 1 to 1000000; further ones wait in order.",
+    ),
+    setting(
+        "queue-timeout-seconds",
+        "SECONDS",
+        Some("10"),
+        "How long a request waits for its turn, 1 to 600; then it is told to come again (429 TOOMANYREQUESTS to \
+         docker, ThrottlingException to aws, both with Retry-After).",
+    ),
     setting("max-headers", "NUMBER", Some("100"), "Header fields of one request, 16 to 1000."),
     setting(
         "max-header-bytes",

@@ -54,8 +54,14 @@ pub(super) async fn answer(
                 let scheme = if origin.is_secure { "https" } else { "http" };
                 let base_url = format!("{scheme}://{host}");
                 let request_id = request_id.clone();
-                door(hall, face, Incoming { head, body, origin, request_id, registry, base_url, operation })
-                    .await
+                let place = hall.admission.place(face, &head.method, head.uri.path(), &body).await;
+                let Some(place) = place else { return failure::throttled(face, &request_id) };
+                let work = door(
+                    hall,
+                    face,
+                    Incoming { head, body, origin, request_id, registry, base_url, operation },
+                );
+                place.hold(work).await
             }
             Face::Health => operations::health(),
             Face::Ready => operations::ready(&hall.readiness).await,

@@ -1,7 +1,7 @@
 //! What the hall itself answers: nothing there, too much, or a door that broke, each in the words of its face.
 
 use aws::Service;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::face::Face;
@@ -49,7 +49,30 @@ pub(super) fn broken(face: Face, request_id: &str) -> Outgoing {
 pub(super) fn busy(face: Face, request_id: &str) -> Outgoing {
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let codes = Codes { registry: "UNAVAILABLE", ecr: "ServiceUnavailable", query: "ServiceUnavailable" };
-    in_words_of(face, status, &codes, "The server has no memory left for this request.", request_id)
+    again_later(in_words_of(
+        face,
+        status,
+        &codes,
+        "The server has no memory left for this request.",
+        request_id,
+    ))
+}
+
+/// The request has waited for a place for too long. Codes and sentence as AWS throttles (ecr.md §8.3, iam.md §1.5);
+/// clients of AWS look at the code and try again by themselves, those of docker at the status.
+pub(super) fn throttled(face: Face, request_id: &str) -> Outgoing {
+    let status = match face {
+        Face::Ecr | Face::Query => StatusCode::BAD_REQUEST,
+        Face::Registry => StatusCode::TOO_MANY_REQUESTS,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let codes = Codes { registry: "TOOMANYREQUESTS", ecr: "ThrottlingException", query: "Throttling" };
+    again_later(in_words_of(face, status, &codes, "Rate exceeded", request_id))
+}
+
+fn again_later(mut answer: Outgoing) -> Outgoing {
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
 }
 
 /// What one failure is called by each face.

@@ -11,6 +11,8 @@
 //! | `longshore_scrub_bytes_total` | | bytes read for that |
 //! | `longshore_damage_found_total` | kind | found damaged, also while serving; an alarm |
 //! | `longshore_damaged_blobs` | | blobs that count as missing until they are pushed again |
+//! | `longshore_requests_waiting` | class (`call`, `upload`) | waiting for a place |
+//! | `longshore_requests_refused_total` | class | told to come again |
 //! | `longshore_panics_total` | | requests that broke |
 //! | `process_resident_memory_bytes` | | memory of the process |
 

@@ -10,6 +10,7 @@
 //! ```
 
 mod accept;
+mod admission;
 mod budget;
 mod connection;
 mod dispatch;
@@ -32,6 +33,7 @@ use crate::api::Services;
 use crate::config::Limits;
 use crate::environment::Environment;
 
+use admission::Admission;
 use budget::Budget;
 
 pub use accept::{Stop, listen};
@@ -51,6 +53,7 @@ pub struct Hall {
     measures: Measures,
     environment: Environment,
     budget: Budget,
+    admission: Admission,
 }
 
 /// What the operator decides about the hall.
@@ -89,6 +92,7 @@ impl Hall {
             Registry { account: services.names.account.clone(), region: services.names.region.clone() };
         let hosts = Hosts::new(&services.names.public_host, default);
         let budget = Budget::new(settings.limits.buffered_bytes);
-        Arc::new(Self { services, hosts, settings, readiness, measures, environment, budget })
+        let admission = Admission::new(&settings.limits);
+        Arc::new(Self { services, hosts, settings, readiness, measures, environment, budget, admission })
     }
 }

@@ -7,4 +7,5 @@ mod hostile;
 mod http_2;
 mod limits;
 mod operations;
+mod overload;
 mod secure;
