@@ -2,6 +2,7 @@
 
 mod crash;
 mod objects;
+mod power;
 mod uploads;
 
 use bytes::Bytes;
@@ -31,6 +32,15 @@ impl Fixture {
         let Self { folder, blobs } = self;
         drop(blobs);
         let blobs = Blobs::open(&Location::Disk(folder.path().join("blobs"))).await.unwrap();
+        Self { folder, blobs }
+    }
+
+    /// Opens the folder after the machine was started again, once for each `boot`.
+    pub(super) async fn restart_in_boot(self, boot: u8) -> Self {
+        let Self { folder, blobs } = self;
+        drop(blobs);
+        let location = Location::Disk(folder.path().join("blobs"));
+        let blobs = Blobs::open_in_boot(&location, [boot; 16]).await.unwrap();
         Self { folder, blobs }
     }
 

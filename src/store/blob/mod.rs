@@ -7,18 +7,20 @@
 //! ```text
 //! <root>/                                       `--blobs file:<root>`
 //! ├── lock                                      held by the one server that uses the folder
+//! ├── boot                                      the boot of the machine in which it was last opened
 //! ├── blobs/sha256/ab/<64 hex>.<generation>     one stored object, immutable once it has this name
 //! ├── blobs/sha512/ab/<128 hex>.<generation>
-//! └── uploads/<id>.{data,state}                 bytes being received; their length and hash state
+//! └── uploads/<id>.{data,state}                 bytes being received; their length and hash state, above 64 KiB
 //! ```
 //!
-//! INVARIANT: bytes that [`Held::append`] has acknowledged survive kill -9 and power loss, and bytes that it has
-//! not are never read back: the length in the state file counts, not that of the data file.
+//! INVARIANT: bytes that [`Held::append`] has acknowledged survive kill -9. After a power cut an upload has what it
+//! had at its last checkpoint, or nothing; never bytes of which only the length reached the disk.
+//! INVARIANT: bytes that [`Held::publish`] has acknowledged survive power loss.
 //! INVARIANT: an object has the digest in its name: only [`Held::verify`] makes what [`Held::publish`] wants.
 //!
 //! ```ignore
 //! let held = blobs.hold(&upload).await?;                                   // nobody else writes to it now
-//! let (held, appended) = held.append(chunks, Append::to_the_end(limit)).await?; // durable
+//! let (held, appended) = held.append(chunks, rules).await?;     // survives kill -9
 //! let verified = held.verify(&[digest]).await?;                            // or None: other bytes
 //! held.publish(&verified, &generation).await?;                             // durable, still nameless to clients
 //! // … the row that names digest and generation is committed …
@@ -95,8 +97,18 @@ impl Blobs {
     /// [`Error::InUse`] when another server uses the folder; otherwise what the file system reports.
     pub async fn open(location: &Location) -> Result<Self, Error> {
         match location {
-            Location::Disk(root) => Ok(Self { backend: Backend::Disk(disk::Disk::open(root).await?) }),
+            Location::Disk(root) => {
+                let disk = disk::Disk::open(root, disk::Boot::current()).await?;
+                Ok(Self { backend: Backend::Disk(disk) })
+            }
         }
+    }
+
+    /// Opens the store as a machine would that was started again: what was not made durable may be gone.
+    #[cfg(test)]
+    async fn open_in_boot(location: &Location, boot: [u8; 16]) -> Result<Self, Error> {
+        let Location::Disk(root) = location;
+        Ok(Self { backend: Backend::Disk(disk::Disk::open(root, disk::Boot::new(boot)).await?) })
     }
 
     /// Takes the one right to change an upload; it ends when the value is dropped. An upload that has received
@@ -110,7 +122,7 @@ impl Blobs {
         }
     }
 
-    /// How many bytes of an upload are durable; 0 for one that nobody has begun. Waits for nobody.
+    /// How many bytes of an upload count; 0 for one that nobody has begun. Waits for nobody.
     ///
     /// # Errors
     /// [`Error::Io`]

@@ -26,31 +26,58 @@ async fn goes_on_after(fixture: Fixture, bytes: &[u8]) {
     assert_eq!(std::fs::read(fixture.data(&upload(1))).unwrap(), everything);
 }
 
+/// Too many bytes for an upload without a state file.
+fn large() -> Vec<u8> {
+    noise(100_000, 9)
+}
+
 #[tokio::test]
 async fn bytes_beyond_the_state_are_forgotten() {
-    let fixture = begun(b"acknowledged").await;
+    let fixture = begun(&large()).await;
     let file = std::fs::OpenOptions::new().append(true).open(fixture.data(&upload(1))).unwrap();
-    file.write_all_at(&noise(100_000, 1), 12).unwrap();
-    goes_on_after(fixture, b"acknowledged").await;
+    file.write_all_at(&noise(100_000, 1), 100_000).unwrap();
+    goes_on_after(fixture, &large()).await;
 }
 
 #[tokio::test]
-async fn a_torn_state_falls_back_to_the_one_before() {
-    let fixture = begun(b"first").await;
-    drop(fixture.append(&upload(1), b" second").await);
-    // The second state went into slot 0; half of a third one is written over the first one's slot.
-    let file = std::fs::OpenOptions::new().write(true).open(fixture.state(&upload(1))).unwrap();
-    file.write_all_at(&[0x55; 200], 4096).unwrap();
-    goes_on_after(fixture, b"first second").await;
+async fn a_small_upload_has_one_file_and_its_length_counts() {
+    let fixture = begun(b"small").await;
+    assert!(!fixture.state(&upload(1)).exists());
+    drop(fixture.append(&upload(1), b" and").await);
+    let fixture = fixture.restart().await;
+    let held = fixture.blobs.hold(&upload(1)).await.unwrap();
+    assert_eq!(held.small_bytes().unwrap(), "small and");
+    drop(held);
+    goes_on_after(fixture, b"small and").await;
+    // The state was created, and then the process was killed.
+    for content in [&b""[..], &[0x42; 17], &[0x42; 20_000]] {
+        let fixture = begun(b"something").await;
+        std::fs::write(fixture.state(&upload(1)), content).unwrap();
+        goes_on_after(fixture, b"something").await;
+    }
 }
 
 #[tokio::test]
-async fn data_without_a_state_counts_nothing() {
-    let fixture = begun(b"something").await;
+async fn what_a_small_upload_had_survives_its_growth() {
+    let fixture = begun(b"small").await;
+    let held = fixture.blobs.hold(&upload(1)).await.unwrap();
+    let refused = Append { maximum_length: 90_000, ..UNLIMITED };
+    assert!(matches!(held.append(whole(&large()), refused).await, Err(Error::TooLong { .. })));
+    goes_on_after(fixture, b"small").await;
+    let fixture = begun(b"small").await;
+    let held = fixture.append(&upload(1), &large()).await;
+    assert!(held.small_bytes().is_none());
+    drop(held);
+    goes_on_after(fixture, &[b"small".as_slice(), &large()].concat()).await;
+}
+
+#[tokio::test]
+async fn much_data_without_a_state_counts_nothing() {
+    let fixture = begun(&large()).await;
     std::fs::remove_file(fixture.state(&upload(1))).unwrap();
     goes_on_after(fixture, b"").await;
-    for length in [0, 17, 512, 5000] {
-        let fixture = begun(b"something").await;
+    for length in [0, 17, 512, 20_000] {
+        let fixture = begun(&large()).await;
         std::fs::write(fixture.state(&upload(1)), vec![0x42; length]).unwrap();
         goes_on_after(fixture, b"").await;
     }
@@ -58,7 +85,7 @@ async fn data_without_a_state_counts_nothing() {
 
 #[tokio::test]
 async fn a_state_without_its_data_counts_nothing() {
-    let fixture = begun(b"something").await;
+    let fixture = begun(&large()).await;
     std::fs::write(fixture.data(&upload(1)), b"some").unwrap();
     let fixture = fixture.restart().await;
     // Torn bytes come back neither as they are nor as part of anything.
@@ -67,7 +94,7 @@ async fn a_state_without_its_data_counts_nothing() {
     assert_eq!(verified.size_bytes(), 4);
     drop(held);
     assert_eq!(std::fs::read(fixture.data(&upload(1))).unwrap(), b"anew");
-    let fixture = begun(b"something").await;
+    let fixture = begun(&large()).await;
     std::fs::remove_file(fixture.data(&upload(1))).unwrap();
     let fixture = fixture.restart().await;
     let held = fixture.append(&upload(1), b"anew").await;
@@ -76,17 +103,18 @@ async fn a_state_without_its_data_counts_nothing() {
 
 #[tokio::test]
 async fn a_state_of_another_hash_version_hashes_the_bytes_again() {
-    let fixture = begun(b"something").await;
+    let fixture = begun(&large()).await;
     let path = fixture.state(&upload(1));
     let mut state = std::fs::read(&path).unwrap();
     // The first byte of the saved hash is its version; the slot's own checksum is made right again.
-    let slot = &mut state[4096..4608];
-    slot[31] = 99;
-    let saved = usize::from(u16::from_be_bytes([slot[29], slot[30]]));
-    let sum = Digest::sha256_of(&slot[..31 + saved]).to_bytes();
-    slot[31 + saved..31 + saved + 32].copy_from_slice(&sum);
+    let slot = &mut state[12_288..12_800];
+    assert_eq!(slot[47], 1);
+    slot[47] = 99;
+    let saved = usize::from(u16::from_be_bytes([slot[45], slot[46]]));
+    let sum = Digest::sha256_of(&slot[..47 + saved]).to_bytes();
+    slot[47 + saved..47 + saved + 32].copy_from_slice(&sum);
     std::fs::write(&path, state).unwrap();
-    goes_on_after(fixture, b"something").await;
+    goes_on_after(fixture, &large()).await;
 }
 
 #[tokio::test]
@@ -124,7 +152,6 @@ async fn a_full_disk_is_told_apart_and_leaves_the_upload_as_it_was() {
     let kept = fixture.path("kept");
     std::fs::rename(&data, &kept).unwrap();
     std::os::unix::fs::symlink("/dev/full", &data).unwrap();
-    std::fs::remove_file(fixture.state(&upload(1))).unwrap();
     let held = fixture.blobs.hold(&upload(1)).await.unwrap();
     let result = held.append(whole(b"more"), Append { ..UNLIMITED }).await;
     assert!(matches!(result, Err(Error::Full(_) | Error::Io { .. })), "{result:?}");

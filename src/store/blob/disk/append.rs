@@ -1,15 +1,20 @@
-//! Receiving bytes: staged, hashed while they are written, made durable, then counted.
+//! Receiving bytes: staged, hashed while they are written, then counted.
 //!
-//! The request's task collects batches; a task of its own writes them, one job of the blocking pool per batch.
-//! When the request is given up half-way (its client is gone) the writing task still ends properly: what came
-//! is made durable and counted, and the hold is released after that and not before.
+//! What is acknowledged is with the kernel, so it survives the end of the process; nothing is synced per chunk. A
+//! power cut takes an upload back to its last durable record, and the client hears that offset.
+//!
+//! A body of up to 64 KiB is collected and then written by the request's own task: handing it to a thread costs as
+//! much as writing it. For a longer one the request's task collects batches and a task of its own writes them, one
+//! job of the blocking pool per batch. When a request is given up half-way (its client is gone) what came is
+//! still written and counted, and the hold is released after that and not before.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::{self, Receiver};
 
-use super::state;
-use super::upload::{Held, Progress};
+use super::upload::{Content, Held, Progress, SMALL_BYTES, Staged};
 use super::{blocking, files};
 use crate::store::blob::{Chunks, Error};
 
@@ -22,7 +27,7 @@ const BATCH_PIECES: usize = 256;
 
 /// After so many bytes the progress is made durable in the middle of a request, so that a crash costs a large
 /// layer little, and the pages waiting for the disk stay few.
-const CHECKPOINT_BYTES: u64 = 64 * 1024 * 1024;
+const CHECKPOINT_BYTES: u64 = if cfg!(test) { 4 } else { 64 } * 1024 * 1024;
 
 /// The rules of one [`Held::append`].
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +42,7 @@ pub struct Append {
     pub keeps_interrupted: bool,
 }
 
-/// What came of it; everything counted here is durable.
+/// What came of it; everything counted here survives the end of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
     /// Bytes kept of this request.
@@ -52,7 +57,7 @@ enum Message {
 }
 
 impl Held {
-    /// Appends the bytes of one request to the upload and returns when they are durable.
+    /// Appends the bytes of one request to the upload and returns when they survive the end of the process.
     ///
     /// Dropping the future is the same as an interruption. The bytes of an interrupted request are kept when
     /// `rules` say so, and then [`Appended::is_complete`] is false.
@@ -61,10 +66,33 @@ impl Held {
     /// [`Error::TooLong`], [`Error::WrongLength`], [`Error::Full`], [`Error::Io`]: the upload is as long as
     /// before then.
     pub async fn append(self, mut chunks: impl Chunks, rules: Append) -> Result<(Self, Appended), Error> {
+        let mut short = Short { held: Some(self), pieces: Pieces::default(), rules };
+        loop {
+            match chunks.next().await {
+                Some(Ok(bytes)) => {
+                    short.pieces.push(bytes);
+                    if short.pieces.length() > SMALL_BYTES {
+                        break;
+                    }
+                }
+                Some(Err(_)) => return short.end(false),
+                None => return short.end(true),
+            }
+        }
+        let (held, first) = short.into_parts()?;
+        held.append_long(first, chunks, rules).await
+    }
+
+    async fn append_long(
+        self,
+        first: Bytes,
+        mut chunks: impl Chunks,
+        rules: Append,
+    ) -> Result<(Self, Appended), Error> {
         let (sender, receiver) = mpsc::channel(1);
         let writer = tokio::spawn(write(self, receiver, rules));
-        let mut batch = Vec::new();
-        let mut size = 0;
+        let mut size = first.len();
+        let mut batch = vec![first];
         loop {
             let message = match chunks.next().await {
                 Some(Ok(bytes)) => {
@@ -92,35 +120,163 @@ impl Held {
     }
 }
 
+/// The bytes of a request that may yet end within [`SMALL_BYTES`]. Dropping it is an interruption.
+struct Short {
+    held: Option<Held>,
+    pieces: Pieces,
+    rules: Append,
+}
+
+impl Short {
+    fn into_parts(mut self) -> Result<(Held, Bytes), Error> {
+        let held = self.held.take().ok_or_else(gone)?;
+        Ok((held, std::mem::take(&mut self.pieces).joined()))
+    }
+
+    fn end(self, is_complete: bool) -> Result<(Held, Appended), Error> {
+        let rules = self.rules;
+        let (mut held, bytes) = self.into_parts()?;
+        let appended = held.append_short(&bytes, is_complete, rules)?;
+        Ok((held, appended))
+    }
+}
+
+impl Drop for Short {
+    fn drop(&mut self) {
+        let Some(mut held) = self.held.take() else { return };
+        let bytes = std::mem::take(&mut self.pieces).joined();
+        if let Err(error) = held.append_short(&bytes, false, self.rules) {
+            tracing::debug!(%error, upload.id = %held.upload, "the bytes of an interrupted request were not kept");
+        }
+    }
+}
+
+fn gone() -> Error {
+    Error::Io { action: "write an upload", source: std::io::Error::other("the upload is not held") }
+}
+
+/// Pieces of one body, copied only when there are several.
+#[derive(Default)]
+enum Pieces {
+    #[default]
+    None,
+    One(Bytes),
+    Many(BytesMut),
+}
+
+impl Pieces {
+    fn length(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::One(bytes) => bytes.len(),
+            Self::Many(bytes) => bytes.len(),
+        }
+    }
+
+    fn push(&mut self, next: Bytes) {
+        *self = match std::mem::take(self) {
+            Self::None => Self::One(next),
+            Self::One(first) => {
+                let mut joined = BytesMut::with_capacity(first.len() + next.len());
+                joined.extend_from_slice(&first);
+                joined.extend_from_slice(&next);
+                Self::Many(joined)
+            }
+            Self::Many(mut joined) => {
+                joined.extend_from_slice(&next);
+                Self::Many(joined)
+            }
+        }
+    }
+
+    fn joined(self) -> Bytes {
+        match self {
+            Self::None => Bytes::new(),
+            Self::One(bytes) => bytes,
+            Self::Many(bytes) => bytes.freeze(),
+        }
+    }
+}
+
 async fn write(
     mut held: Held,
     mut messages: Receiver<Message>,
     rules: Append,
 ) -> Result<(Held, Appended), Error> {
-    let start = held.progress.clone();
+    let mut begun = None;
     loop {
         let (batch, end) = match messages.recv().await {
             Some(Message::Batch(batch)) => (batch, None),
             Some(Message::End { last, is_complete }) => (last, Some(is_complete)),
             None => (Vec::new(), Some(false)),
         };
-        let before = start.clone();
-        let (returned, done) = blocking("write an upload", move || {
-            let result = held.take_batch(&before, &batch, end, rules);
+        let (returned, start, done) = blocking("write an upload", move || {
+            let staged = held.staged()?;
+            let start = begun.unwrap_or_else(|| staged.progress.clone());
+            let result = held.take_batch(&start, &batch, end, rules);
             if result.is_err() {
-                held.undo(before);
+                held.undo(start.clone());
             }
-            result.map(|done| (held, done))
+            result.map(|done| (held, start, done))
         })
         .await?;
-        held = returned;
+        (held, begun) = (returned, Some(start));
         if let Some(appended) = done {
             return Ok((held, appended));
         }
     }
 }
 
+impl Append {
+    /// Refuses a request that has brought too much, or at its end too little.
+    fn check(&self, before: u64, received: u64, is_complete: bool) -> Result<(), Error> {
+        if let Some(expected) = self.exactly
+            && (received > expected || (is_complete && received != expected))
+        {
+            return Err(Error::WrongLength { received, expected });
+        }
+        if before.saturating_add(received) > self.maximum_length {
+            return Err(Error::TooLong { limit: self.maximum_length });
+        }
+        Ok(())
+    }
+}
+
 impl Held {
+    /// Takes a whole request of at most [`SMALL_BYTES`].
+    fn append_short(&mut self, bytes: &Bytes, is_complete: bool, rules: Append) -> Result<Appended, Error> {
+        let failed = || Error::io("write an upload");
+        let before = self.length();
+        let received = bytes.len() as u64;
+        rules.check(before, received, is_complete)?;
+        if !is_complete && !rules.keeps_interrupted {
+            return Ok(Appended { received: 0, is_complete });
+        }
+        if bytes.is_empty() {
+            return Ok(Appended { received, is_complete });
+        }
+        let is_small = rules.note == 0 && before + received <= SMALL_BYTES as u64;
+        if is_small && matches!(self.content, Content::Small { .. }) {
+            let result = files::write_all_at(self.data_file()?, bytes, before).map_err(failed());
+            if let (Err(_), Content::Small { data: Some(data), .. }) = (&result, &self.content)
+                && let Err(error) = files::truncate(data, before)
+            {
+                tracing::warn!(%error, upload.id = %self.upload, "an upload could not be taken back");
+            }
+            result?;
+            if let Content::Small { bytes: known, .. } = &mut self.content {
+                *known = if known.is_empty() { bytes.clone() } else { [&known[..], bytes].concat().into() };
+            }
+            return Ok(Appended { received, is_complete });
+        }
+        let start = self.staged()?.progress.clone();
+        let result = self.take_batch(&start, std::slice::from_ref(bytes), Some(is_complete), rules);
+        if result.is_err() {
+            self.undo(start);
+        }
+        Ok(result?.unwrap_or(Appended { received, is_complete }))
+    }
+
     /// Writes one batch and, at the end, makes everything count. `end` tells whether the request is complete.
     fn take_batch(
         &mut self,
@@ -129,82 +285,62 @@ impl Held {
         end: Option<bool>,
         rules: Append,
     ) -> Result<Option<Appended>, Error> {
+        let inner = Arc::clone(&self.inner);
+        let staged = self.staged()?;
         let size: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
-        let received = self.progress.length.saturating_add(size) - start.length;
-        if let Some(expected) = rules.exactly.filter(|expected| received > *expected) {
-            return Err(Error::WrongLength { received, expected });
-        }
-        if self.progress.length.saturating_add(size) > rules.maximum_length {
-            return Err(Error::TooLong { limit: rules.maximum_length });
-        }
+        let received = staged.progress.length.saturating_add(size) - start.length;
+        rules.check(start.length, received, end == Some(true))?;
         if size > 0 {
-            self.write_batch(batch)?;
+            staged.write_batch(batch)?;
         }
         let Some(is_complete) = end else {
             // A checkpoint makes bytes count; where an interrupted request keeps nothing there must be none.
             if rules.keeps_interrupted && received % CHECKPOINT_BYTES < size {
-                self.make_durable()?;
+                staged.make_durable(&inner).map_err(Error::io("make an upload durable"))?;
             }
             return Ok(None);
         };
-        if let Some(expected) = rules.exactly.filter(|expected| is_complete && received != *expected) {
-            return Err(Error::WrongLength { received, expected });
-        }
         if !is_complete && !rules.keeps_interrupted {
             self.undo(start.clone());
             return Ok(Some(Appended { received: 0, is_complete }));
         }
         if is_complete {
-            self.progress.note = rules.note;
+            staged.progress.note = rules.note;
         }
         if received > 0 {
-            self.make_durable()?;
+            staged.count(&inner).map_err(Error::io("count the bytes of an upload"))?;
         }
         Ok(Some(Appended { received, is_complete }))
     }
 
+    /// Goes back to an earlier progress. When even that fails the next hold finds the last one that counts.
+    fn undo(&mut self, start: Progress) {
+        let inner = Arc::clone(&self.inner);
+        let Content::Staged(staged) = &mut self.content else { return };
+        let counted = staged.progress.sequence;
+        staged.progress = start;
+        let mut result = Ok(());
+        if staged.progress.sequence != counted {
+            // A record has counted bytes that must not count, perhaps a durable one; it is taken back, just as
+            // durably, before the bytes.
+            staged.progress.sequence = counted;
+            result = staged.make_durable(&inner);
+        }
+        let result = result.and_then(|()| files::truncate(&staged.data, staged.progress.length));
+        if let Err(error) = result {
+            tracing::warn!(%error, upload.id = %self.upload, "an upload could not be taken back");
+        }
+    }
+}
+
+impl Staged {
     fn write_batch(&mut self, batch: &[Bytes]) -> Result<(), Error> {
-        let offset = self.progress.length;
-        let files = self.open_files()?;
-        let written = files::write_at(&files.data, offset, batch).map_err(Error::io("write an upload"))?;
+        let written =
+            files::write_at(&self.data, self.progress.length, batch).map_err(Error::io("write an upload"))?;
         for piece in batch {
             self.progress.hasher.update(piece);
         }
         self.progress.length += written;
         Ok(())
-    }
-
-    /// Data, then the state that counts it, then both names. In another order a power cut could leave a state
-    /// that counts bytes which never reached the disk.
-    fn make_durable(&mut self) -> Result<(), Error> {
-        let failed = || Error::io("make an upload durable");
-        self.progress.sequence += 1;
-        let record = self.progress.record();
-        let folder = self.inner.layout.uploads();
-        let files = self.open_files()?;
-        files::sync(&files.data).map_err(failed())?;
-        state::write(&files.state, &record).map_err(failed())?;
-        if files.are_new {
-            files::sync_folder(&folder).map_err(failed())?;
-            files.are_new = false;
-        }
-        Ok(())
-    }
-
-    /// Goes back to an earlier progress. When even that fails the next hold finds the last durable one.
-    fn undo(&mut self, start: Progress) {
-        let counted = self.progress.sequence;
-        self.progress = start;
-        let Some(files) = &self.files else { return };
-        let mut result = Ok(());
-        if self.progress.sequence != counted {
-            // A checkpoint has counted bytes that must not count; the state is taken back before the bytes.
-            self.progress.sequence = counted + 1;
-            result = state::write(&files.state, &self.progress.record());
-        }
-        let result = result.and_then(|()| files::truncate(&files.data, self.progress.length));
-        if let Err(error) = result {
-            tracing::warn!(%error, upload.id = %self.upload, "an upload could not be taken back");
-        }
     }
 }

@@ -87,10 +87,15 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 pub(super) fn write_at(file: &File, offset: u64, pieces: &[Bytes]) -> io::Result<u64> {
     let mut written = 0;
     for piece in pieces {
-        file.write_all_at(piece, offset + written)?;
+        write_all_at(file, piece, offset + written)?;
         written += piece.len() as u64;
     }
     Ok(written)
+}
+
+/// Writes bytes at an offset.
+pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
 }
 
 /// Makes the bytes and the length of a file durable, not its name.
@@ -131,7 +136,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 /// Writes a small file, makes it durable, removes it.
 pub(super) fn probe(path: &Path) -> io::Result<()> {
     let file = open_for_writing(path)?;
-    file.write_all_at(b"probe", 0)?;
+    write_all_at(&file, b"probe", 0)?;
     sync(&file)?;
     remove(path)
 }

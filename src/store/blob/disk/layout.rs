@@ -28,6 +28,11 @@ impl Layout {
         self.root.join("lock")
     }
 
+    /// Which boot of the machine last used the folder.
+    pub(super) fn boot(&self) -> PathBuf {
+        self.root.join("boot")
+    }
+
     pub(super) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
     }

@@ -6,6 +6,7 @@
 //! clients never hold a thread.
 
 mod append;
+mod boot;
 mod files;
 mod inspect;
 mod known;
@@ -27,6 +28,7 @@ use super::{Error, Generation, Object};
 use layout::Layout;
 
 pub use append::{Append, Appended};
+pub(super) use boot::Boot;
 pub use inspect::{Inspection, Step, Through};
 pub use read::{Reader, Verdict};
 pub use upload::{Held, Verified};
@@ -47,6 +49,7 @@ pub(super) struct Disk {
 #[derive(Debug)]
 struct Inner {
     layout: Layout,
+    boot: Boot,
     holds: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
     known: known::Known,
     /// Keeps the folder ours for as long as anything uses it.
@@ -54,12 +57,15 @@ struct Inner {
 }
 
 impl Disk {
-    pub(super) async fn open(root: &Path) -> Result<Self, Error> {
+    pub(super) async fn open(root: &Path, boot: Boot) -> Result<Self, Error> {
         let layout = Layout::new(root);
         let inner = blocking("open the blob folder", move || {
             files::create_folders(&layout)?;
             let lock = files::lock(layout.lock(), LOCK_PATIENCE)?;
-            Ok(Inner { layout, holds: Mutex::default(), known: known::Known::default(), _lock: lock })
+            let known = known::Known::default();
+            let inner = Inner { layout, boot, holds: Mutex::default(), known, _lock: lock };
+            inner.forget_what_another_boot_left()?;
+            Ok(inner)
         })
         .await?;
         Ok(Self { inner: Arc::new(inner) })
@@ -68,14 +74,27 @@ impl Disk {
     pub(super) async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
         let mutex = self.inner.hold_of(upload);
         let guard = tokio::time::timeout(HOLD_PATIENCE, mutex.lock_owned()).await.map_err(|_| Error::Busy)?;
-        let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
-        blocking("open an upload", move || Held::load(inner, upload, guard)).await
+        match Held::load_small(&self.inner, upload, guard)? {
+            Ok(held) => Ok(held),
+            Err(guard) => {
+                let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
+                blocking("open an upload", move || Held::load(inner, upload, guard)).await
+            }
+        }
     }
 
     pub(super) async fn length(&self, upload: &UploadId) -> Result<u64, Error> {
         let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
         blocking("read the state of an upload", move || {
-            Ok(state::load(&inner.layout.state(&upload))?.map_or(0, |record| record.length))
+            let found = state::load(&inner.layout.state(&upload), &inner.boot)?;
+            if let Some(record) = found.and_then(|found| found.current) {
+                return Ok(record.length);
+            }
+            let data = files::open_to_read(&inner.layout.data(&upload));
+            let data = data.map_err(Error::io("look at an upload"))?;
+            let length = data.map_or(Ok(0), |data| data.metadata().map(|found| found.len()));
+            let length = length.map_err(Error::io("look at an upload"))?;
+            Ok(if length > upload::SMALL_BYTES as u64 { 0 } else { length })
         })
         .await
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use oci::UploadId;
 
 use super::layout::{self, ALGORITHMS};
-use super::{Disk, blocking};
+use super::{Disk, Inner, blocking, files, state};
 use crate::store::blob::{Error, Object, Stored};
 
 impl Disk {
@@ -53,6 +53,37 @@ impl Disk {
             Ok(found)
         })
         .await
+    }
+}
+
+impl Inner {
+    /// Removes the uploads of which nothing was made durable, when the folder was last used in another boot: a
+    /// power cut may have left any bytes in their files. Then notes the boot.
+    pub(super) fn forget_what_another_boot_left(&self) -> Result<(), Error> {
+        let failed = || Error::io("look for uploads of another boot");
+        let note = self.layout.boot();
+        if self.boot.is_in(&note).map_err(failed())? {
+            return Ok(());
+        }
+        let mut found = HashSet::new();
+        each_entry(&self.layout.uploads(), |entry| {
+            found.extend(entry.file_name().to_str().and_then(layout::parse_upload));
+            Ok(())
+        })
+        .map_err(failed())?;
+        for upload in found {
+            let state = self.layout.state(&upload);
+            if state::load(&state, &self.boot)?.is_some_and(|found| found.current.is_some()) {
+                continue;
+            }
+            let removed = files::remove(&self.layout.data(&upload)).and_then(|()| files::remove(&state));
+            removed.map_err(failed())?;
+        }
+        if let Err(error) = self.boot.note_in(&note) {
+            // The next start forgets once more what only a kill could have left; that is safe.
+            tracing::warn!(%error, "the boot of this machine could not be noted in the folder for blobs");
+        }
+        Ok(())
     }
 }
 

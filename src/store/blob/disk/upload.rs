@@ -2,35 +2,52 @@
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use oci::{Algorithm, Digest, Hasher, UploadId};
 use tokio::sync::OwnedMutexGuard;
 
-use super::state::{self, Record};
+use super::state::{self, Found, Record};
 use super::{Inner, blocking, files};
 use crate::store::blob::{Error, Generation};
 
 /// Bytes read at once where stored bytes are hashed again.
 const READ_BYTES: usize = 1024 * 1024;
 
+/// An upload of at most this many bytes has no state file: the length of its data counts, and its hash is computed
+/// when it is asked for.
+pub(super) const SMALL_BYTES: usize = 64 * 1024;
+
 /// The right to change one upload, with its files open.
 #[derive(Debug)]
 pub struct Held {
     pub(super) inner: Arc<Inner>,
     pub(super) upload: UploadId,
-    pub(super) files: Option<Files>,
-    pub(super) progress: Progress,
+    pub(super) content: Content,
     _guard: OwnedMutexGuard<()>,
 }
 
-/// The files of an upload; there are none before its first byte.
+/// What an upload has received.
 #[derive(Debug)]
-pub(super) struct Files {
+pub(super) enum Content {
+    /// At most [`SMALL_BYTES`] and no note; there is no file before the first byte.
+    Small { bytes: Bytes, data: Option<File> },
+    /// Anything else.
+    Staged(Staged),
+}
+
+/// An upload with a state file.
+#[derive(Debug)]
+pub(super) struct Staged {
     pub(super) data: File,
     pub(super) state: File,
-    /// Whether the folder still has to be told to keep their names.
+    /// Whether the folder still has to be told to keep their names, should something be made durable.
     pub(super) are_new: bool,
+    /// The slot of the last durable record.
+    pub(super) durable_slot: usize,
+    pub(super) progress: Progress,
 }
 
 /// How far an upload has come.
@@ -65,8 +82,10 @@ impl Verified {
 }
 
 impl Progress {
-    fn nothing(sequence: u64) -> Self {
-        Self { sequence, length: 0, note: 0, hasher: Hasher::new(Algorithm::Sha256) }
+    fn of(bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new(Algorithm::Sha256);
+        hasher.update(bytes);
+        Self { sequence: 0, length: bytes.len() as u64, note: 0, hasher }
     }
 
     pub(super) fn record(&self) -> Record {
@@ -80,55 +99,71 @@ impl Progress {
 }
 
 impl Held {
-    /// Opens the files and forgets every byte that was not acknowledged.
+    /// Opens an upload that has no state file yet; gives the guard back when it has one. A few cheap calls: no
+    /// thread of its own is worth them.
+    pub(super) fn load_small(
+        inner: &Arc<Inner>,
+        upload: &UploadId,
+        guard: OwnedMutexGuard<()>,
+    ) -> Result<Result<Self, OwnedMutexGuard<()>>, Error> {
+        let failed = || Error::io("open an upload");
+        if inner.layout.state(upload).try_exists().map_err(failed())? {
+            return Ok(Err(guard));
+        }
+        let content = small(&inner.layout.data(upload)).map_err(failed())?;
+        Ok(Ok(Self { inner: Arc::clone(inner), upload: upload.clone(), content, _guard: guard }))
+    }
+
+    /// Opens the files and forgets every byte that does not count.
     pub(super) fn load(
         inner: Arc<Inner>,
         upload: UploadId,
         guard: OwnedMutexGuard<()>,
     ) -> Result<Self, Error> {
-        let mut held = Self { inner, upload, files: None, progress: Progress::nothing(0), _guard: guard };
         let failed = || Error::io("open an upload");
-        let state_path = held.inner.layout.state(&held.upload);
-        let Some(state) = files::open_existing(&state_path).map_err(failed())? else { return Ok(held) };
-        let Some(record) = state::read(&state).map_err(failed())? else { return Ok(held) };
-        let data_path = held.inner.layout.data(&held.upload);
-        let data = files::open_for_writing(&data_path).map_err(failed())?;
-        let found = data.metadata().map_err(failed())?.len();
-        if found < record.length {
-            // Only a disk that lies about fsync, or a hand in the folder, does this. What is left cannot be
-            // what the hash stands for, so the upload begins anew.
-            tracing::error!(
-                upload.id = %held.upload, expected_bytes = record.length, found_bytes = found,
-                "an upload lost bytes that were durable; it starts again at 0"
-            );
-            files::truncate(&data, 0).map_err(failed())?;
-            held.progress = Progress::nothing(record.sequence);
-            held.files = Some(Files { data, state, are_new: true });
-            return Ok(held);
-        }
-        if found > record.length {
-            files::truncate(&data, record.length).map_err(failed())?;
-        }
-        let hasher = match record.hasher {
-            Some(hasher) => hasher,
-            None => hash(&data, record.length, Algorithm::Sha256)?,
+        let data_path = inner.layout.data(&upload);
+        let state = files::open_existing(&inner.layout.state(&upload)).map_err(failed())?;
+        let found = state.map(|state| state::read(&state, &inner.boot).map(|found| (state, found)));
+        let content = match found.transpose().map_err(failed())? {
+            Some((state, Found { current: Some(record), durable_slot })) => {
+                let data = files::open_for_writing(&data_path).map_err(failed())?;
+                let mut staged =
+                    Staged { data, state, are_new: false, durable_slot, progress: Progress::of(b"") };
+                staged.go_back_to(record, &inner, &upload)?;
+                Content::Staged(staged)
+            }
+            // The state was created and the first record in it was never written: nothing came after that.
+            _ => small(&data_path).map_err(failed())?,
         };
-        held.progress =
-            Progress { sequence: record.sequence, length: record.length, note: record.note, hasher };
-        held.files = Some(Files { data, state, are_new: false });
-        Ok(held)
+        Ok(Self { inner, upload, content, _guard: guard })
+    }
+
+    /// The bytes of an upload of at most 64 KiB that came as a stream; `None` for any other. They are what
+    /// [`Self::verify`] hashes, so a room may keep them itself instead of [`Self::publish`]ing a file.
+    #[must_use]
+    pub fn small_bytes(&self) -> Option<Bytes> {
+        match &self.content {
+            Content::Small { bytes, .. } => Some(bytes.clone()),
+            Content::Staged(_) => None,
+        }
     }
 
     /// How many bytes it has received.
     #[must_use]
     pub fn length(&self) -> u64 {
-        self.progress.length
+        match &self.content {
+            Content::Small { bytes, .. } => bytes.len() as u64,
+            Content::Staged(staged) => staged.progress.length,
+        }
     }
 
     /// The number that the last complete [`Self::append`] left; 0 at first. The room chooses its meaning.
     #[must_use]
     pub fn note(&self) -> u64 {
-        self.progress.note
+        match &self.content {
+            Content::Small { .. } => 0,
+            Content::Staged(staged) => staged.progress.note,
+        }
     }
 
     /// Finds the first of `digests` that the received bytes have.
@@ -138,7 +173,10 @@ impl Held {
     /// # Errors
     /// [`Error::Io`]; `None` is not an error.
     pub async fn verify(&self, digests: &[Digest]) -> Result<Option<Verified>, Error> {
-        let sha256 = self.progress.hasher.clone().finish();
+        let sha256 = match &self.content {
+            Content::Small { bytes, .. } => Digest::sha256_of(bytes),
+            Content::Staged(staged) => staged.progress.hasher.clone().finish(),
+        };
         let mut sha512 = None;
         for digest in digests {
             let real = match digest.algorithm() {
@@ -152,7 +190,7 @@ impl Held {
                 return Ok(Some(Verified {
                     upload: self.upload.clone(),
                     digest: digest.clone(),
-                    size_bytes: self.progress.length,
+                    size_bytes: self.length(),
                 }));
             }
         }
@@ -160,9 +198,12 @@ impl Held {
     }
 
     async fn hash_again(&self, algorithm: Algorithm) -> Result<Digest, Error> {
-        let Some(files) = &self.files else { return Ok(Hasher::new(algorithm).finish()) };
-        let data = files.data.try_clone().map_err(Error::io("read an upload"))?;
-        let length = self.progress.length;
+        let staged = match &self.content {
+            Content::Small { bytes, .. } => return Ok(Digest::of(algorithm, bytes)),
+            Content::Staged(staged) => staged,
+        };
+        let data = staged.data.try_clone().map_err(Error::io("read an upload"))?;
+        let length = staged.progress.length;
         blocking("read an upload", move || Ok(hash(&data, length, algorithm)?.finish())).await
     }
 
@@ -174,7 +215,7 @@ impl Held {
     /// [`Error::Full`] or [`Error::Io`]: no such name then, or one that no row will ever name.
     pub async fn publish(self, verified: &Verified, generation: &Generation) -> Result<Self, Error> {
         let (digest, size_bytes) = (verified.digest.clone(), verified.size_bytes);
-        let is_ours = verified.upload == self.upload && size_bytes == self.progress.length;
+        let is_ours = verified.upload == self.upload && size_bytes == self.length();
         let generation = generation.clone();
         blocking("publish a blob", move || {
             let failed = || Error::io("publish a blob");
@@ -183,14 +224,13 @@ impl Held {
             }
             let mut held = self;
             // An empty blob has received nothing, so its file may not exist yet.
-            let data = &held.open_files()?.data;
+            let data = held.data_file()?;
             let metadata = data.metadata().map_err(failed())?;
             if metadata.len() != size_bytes {
                 return Err(failed()(std::io::Error::other("the staged file has another length")));
             }
-            if size_bytes == 0 {
-                files::sync(data).map_err(failed())?;
-            }
+            // The one sync of its bytes: no chunk before was worth one, because nobody was promised more.
+            files::sync(data).map_err(failed())?;
             let from = held.inner.layout.data(&held.upload);
             let to = held.inner.layout.object(&digest, &generation);
             files::link(&from, &to).map_err(failed())?;
@@ -204,36 +244,135 @@ impl Held {
     /// Forgets the upload and its bytes. Failures are logged: the collector finds leftovers.
     pub async fn discard(self) {
         let upload = self.upload.clone();
-        let result = blocking("remove an upload", move || self.remove()).await;
+        let result = match &self.content {
+            // One name, or none at all.
+            Content::Small { .. } => self.remove(),
+            // Freeing the blocks of a large file takes the disk a while.
+            Content::Staged(_) => blocking("remove an upload", move || self.remove()).await,
+        };
         if let Err(error) = result {
             tracing::warn!(%error, upload.id = %upload, "the files of an upload stay behind for the collector");
         }
     }
 
-    pub(super) fn remove(mut self) -> Result<(), Error> {
-        self.files = None;
-        // The state first: data without a state is nothing, a state without data would be reported as a loss.
-        files::remove(&self.inner.layout.state(&self.upload)).map_err(Error::io("remove an upload"))?;
-        files::remove(&self.inner.layout.data(&self.upload)).map_err(Error::io("remove an upload"))
+    pub(super) fn remove(self) -> Result<(), Error> {
+        let failed = || Error::io("remove an upload");
+        let Self { inner, upload, content, _guard } = self;
+        if matches!(content, Content::Small { data: None, .. }) {
+            return Ok(());
+        }
+        let has_state = matches!(content, Content::Staged(_));
+        drop(content);
+        if has_state {
+            // The state first: a state without data would be reported as a loss.
+            files::remove(&inner.layout.state(&upload)).map_err(failed())?;
+        }
+        files::remove(&inner.layout.data(&upload)).map_err(failed())
     }
 
-    /// The files, created when there are none.
-    pub(super) fn open_files(&mut self) -> Result<&mut Files, Error> {
-        let failed = || Error::io("create the files of an upload");
-        let files = match self.files.take() {
-            Some(files) => files,
-            None => {
-                let data = files::open_for_writing(&self.inner.layout.data(&self.upload)).map_err(failed())?;
-                let state =
-                    files::open_for_writing(&self.inner.layout.state(&self.upload)).map_err(failed())?;
-                // Left by a crash before anything counted, or not there at all.
-                files::truncate(&data, 0).map_err(failed())?;
-                files::truncate(&state, 0).map_err(failed())?;
-                Files { data, state, are_new: true }
+    /// The file with the bytes, created when there is none.
+    pub(super) fn data_file(&mut self) -> Result<&File, Error> {
+        match &mut self.content {
+            Content::Staged(staged) => Ok(&staged.data),
+            Content::Small { data, .. } => {
+                let file = match data.take() {
+                    Some(file) => file,
+                    None => files::open_for_writing(&self.inner.layout.data(&self.upload))
+                        .map_err(Error::io("create the files of an upload"))?,
+                };
+                Ok(data.insert(file))
             }
-        };
-        Ok(self.files.insert(files))
+        }
     }
+
+    /// The upload with a state file. A first record counts what was acknowledged before anything that the state
+    /// is needed for is written.
+    pub(super) fn staged(&mut self) -> Result<&mut Staged, Error> {
+        let failed = || Error::io("create the files of an upload");
+        let small = match &self.content {
+            Content::Staged(_) => None,
+            Content::Small { bytes, .. } => Some(bytes.clone()),
+        };
+        if let Some(bytes) = small {
+            let data = self.data_file()?.try_clone().map_err(failed())?;
+            let state = files::open_for_writing(&self.inner.layout.state(&self.upload)).map_err(failed())?;
+            let progress = Progress::of(&bytes);
+            state::write_volatile(&state, &progress.record(), &self.inner.boot).map_err(failed())?;
+            let staged = Staged { data, state, are_new: true, durable_slot: 1, progress };
+            self.content = Content::Staged(staged);
+        }
+        match &mut self.content {
+            Content::Staged(staged) => Ok(staged),
+            Content::Small { .. } => Err(failed()(std::io::Error::other("the state was not kept"))),
+        }
+    }
+}
+
+impl Staged {
+    /// Goes on from a record that was read.
+    fn go_back_to(&mut self, record: Record, inner: &Inner, upload: &UploadId) -> Result<(), Error> {
+        let failed = || Error::io("open an upload");
+        let found = self.data.metadata().map_err(failed())?.len();
+        self.progress.sequence = record.sequence;
+        if found < record.length {
+            // Only a disk that lies about fsync, or a hand in the folder, does this. What is left cannot be
+            // what the hash stands for, so the upload begins anew; durably, because the older record would count
+            // again once there are as many other bytes.
+            tracing::error!(
+                upload.id = %upload, expected_bytes = record.length, found_bytes = found,
+                "an upload lost bytes that were durable; it starts again at 0"
+            );
+            files::truncate(&self.data, 0).map_err(failed())?;
+            self.are_new = true;
+            return self.make_durable(inner).map_err(failed());
+        }
+        if found > record.length {
+            files::truncate(&self.data, record.length).map_err(failed())?;
+        }
+        self.progress.hasher = match record.hasher {
+            Some(hasher) => hasher,
+            None => hash(&self.data, record.length, Algorithm::Sha256)?,
+        };
+        self.progress.length = record.length;
+        self.progress.note = record.note;
+        Ok(())
+    }
+
+    /// Makes the progress count until the machine stops.
+    pub(super) fn count(&mut self, inner: &Inner) -> std::io::Result<()> {
+        self.progress.sequence += 1;
+        state::write_volatile(&self.state, &self.progress.record(), &inner.boot)
+    }
+
+    /// Makes the progress count for good: data, then the state that counts it, then both names. In another order
+    /// a power cut could leave a state that counts bytes which never reached the disk.
+    pub(super) fn make_durable(&mut self, inner: &Inner) -> std::io::Result<()> {
+        files::sync(&self.data)?;
+        self.progress.sequence += 1;
+        let slot = 1 - self.durable_slot.min(1);
+        state::write_durable(&self.state, &self.progress.record(), &inner.boot, slot)?;
+        self.durable_slot = slot;
+        if self.are_new {
+            files::sync_folder(&inner.layout.uploads())?;
+            self.are_new = false;
+        }
+        Ok(())
+    }
+}
+
+/// What a file without a state holds. One that is too long was left before anything counted.
+fn small(path: &Path) -> std::io::Result<Content> {
+    let Some(data) = files::open_existing(path)? else {
+        return Ok(Content::Small { bytes: Bytes::new(), data: None });
+    };
+    let length = data.metadata()?.len();
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(SMALL_BYTES + 1)];
+    if bytes.len() > SMALL_BYTES {
+        files::truncate(&data, 0)?;
+        bytes.clear();
+    }
+    data.read_exact_at(&mut bytes, 0)?;
+    Ok(Content::Small { bytes: bytes.into(), data: Some(data) })
 }
 
 /// Hashes the first `length` bytes of a file.
