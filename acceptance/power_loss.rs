@@ -58,7 +58,7 @@ impl Recording {
         let mut driver = self.moments[moment].1.clone();
         let installation = Installation::create(true);
         self.disk(at, sync).cut_power(&mut random, &installation.data());
-        let running = installation.start();
+        let running = installation.start_in_another_boot();
         let Some(client) = &running.client else {
             panic!("no start after record {at}: {}", installation.log())
         };

@@ -67,6 +67,15 @@ impl Installation {
         self.spawn(Command::new(tools::longshore()))
     }
 
+    /// Starts the server as the first one of another boot of the machine: what was never synced does not count.
+    pub fn start_in_another_boot(&self) -> Running {
+        let boot = self.folder.path().join("boot");
+        std::fs::write(&boot, "01234567-89ab-cdef-0123-456789abcdef\n").unwrap();
+        let mut command = Command::new(tools::longshore());
+        command.env("LD_PRELOAD", shim()).env("LONGSHORE_FAULTS_BOOT", boot);
+        self.spawn(command)
+    }
+
     /// Starts the server over the shim, with an order for its start.
     pub fn start_with_faults(&self, order: Order, is_recorded: bool) -> (Running, Control) {
         let control = Control::create(&self.folder.path().join("control"));

@@ -1,18 +1,13 @@
 //! The answer that carries a blob: whole, in part, or only its headers. Both places that serve blobs share it.
 
-use std::ops::Range;
-
 use http::header::{
     ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue,
     IF_NONE_MATCH, IF_RANGE, RANGE,
 };
 use http::request::Parts;
 use http::{Method, StatusCode};
-use http_body_util::StreamBody;
 use oci::Digest;
 use oci::range::{RangeOutcome, parse_range};
-
-use futures_util::StreamExt as _;
 
 use super::{Body, Outgoing};
 use crate::store::blob::Reader;
@@ -56,7 +51,7 @@ pub fn answer(head: &Parts, digest: &Digest, reader: Reader) -> Result<Outgoing,
     };
     response.headers_mut().insert(CONTENT_LENGTH, (range.end - range.start).into());
     if head.method != Method::HEAD {
-        *response.body_mut() = body(reader, range);
+        *response.body_mut() = Body::blob(reader, range);
     }
     Ok(response)
 }
@@ -87,14 +82,6 @@ fn named(digest: &Digest) -> Outgoing {
 
 fn entity_tag(digest: &Digest) -> String {
     format!("\"{digest}\"")
-}
-
-fn body(reader: Reader, range: Range<u64>) -> Body {
-    if let Some(bytes) = reader.bytes(&range) {
-        return Body::full(bytes);
-    }
-    let frames = reader.stream(range).map(|bytes| bytes.map(http_body::Frame::data));
-    Body::stream(StreamBody::new(frames))
 }
 
 /// The range that counts: only GET has one (RFC 9110 §14.2), and `If-Range` must name these very bytes.

@@ -18,8 +18,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Hall;
 use super::dispatch;
+use super::observe::Observed;
 use super::origin::Connection;
+use super::sendfile::{Line, Plain, Sending};
 use super::stall::Impatient;
+use crate::api::body::Failure;
 use crate::config::Limits;
 
 /// Streams that one HTTP/2 connection may have open: docker opens a handful.
@@ -38,6 +41,8 @@ const SEND_BUFFER: usize = 256 * 1024;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// Between two looks at a preface of which only a part has come.
 const PREFACE_PAUSE: Duration = Duration::from_millis(10);
+/// What one HTTP/1.1 connection reads at once: a large upload holds about twice this while it is received.
+const BUFFER_BYTES: usize = 128 * 1024;
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -77,7 +82,7 @@ pub(super) async fn serve(
                 if is_http_2 {
                     http_2(hall, connection, stream, ending).await;
                 } else {
-                    http_1(hall, connection, stream, ending).await;
+                    http_1(hall, connection, stream, ending, |body| body).await;
                 }
             }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
@@ -100,7 +105,12 @@ async fn plain(hall: &Arc<Hall>, connection: Connection, stream: TcpStream, endi
     };
     match first {
         Ok(Ok(true)) => http_2(hall, connection, stream, ending).await,
-        Ok(Ok(false)) => http_1(hall, connection, stream, ending).await,
+        Ok(Ok(false)) => {
+            let line = Arc::new(Line::default());
+            let stream = Sending::new(stream, Arc::clone(&line));
+            let plain = move |body| Plain::new(body, Arc::clone(&line));
+            http_1(hall, connection, stream, ending, plain).await;
+        }
         Ok(Err(error)) => tracing::debug!(%error, "connection ended before its first request"),
         Err(_) => tracing::debug!("no request came in time"),
     }
@@ -122,14 +132,25 @@ async fn begins_http_2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-async fn http_1<S>(hall: &Arc<Hall>, connection: Connection, stream: S, ending: Ending)
-where
+/// `form` gives answers the form in which this kind of connection sends them.
+async fn http_1<S, B>(
+    hall: &Arc<Hall>,
+    connection: Connection,
+    stream: S,
+    ending: Ending,
+    form: impl Fn(Observed) -> B,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: http_body::Body<Error = Failure> + 'static,
 {
     let limits = hall.settings.limits;
+    let form = &form;
     let service = service_fn(move |request: http::Request<Incoming>| {
         let hall = Arc::clone(hall);
-        async move { Ok::<_, Infallible>(dispatch::answer(&hall, connection, request).await) }
+        async move {
+            let response = dispatch::answer(&hall, connection, request).await;
+            Ok::<_, Infallible>(response.map(form))
+        }
     });
     let stream = TokioIo::new(Impatient::new(stream, limits.stall_timeout));
     let mut serving = pin!(
@@ -138,6 +159,7 @@ where
             .header_read_timeout(limits.header_timeout)
             .max_headers(limits.headers)
             .max_header_size(limits.header_bytes)
+            .max_buf_size(BUFFER_BYTES.max(limits.header_bytes))
             .serve_connection(stream, service)
     );
     let result = tokio::select! {

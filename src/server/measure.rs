@@ -13,6 +13,7 @@
 //! | `longshore_damaged_blobs` | | blobs that count as missing until they are pushed again |
 //! | `longshore_requests_waiting` | class (`call`, `upload`) | waiting for a place |
 //! | `longshore_requests_refused_total` | class | told to come again |
+//! | `longshore_sendfile_bytes_total` | | bytes of blobs that the kernel sent from their files |
 //! | `longshore_panics_total` | | requests that broke |
 //! | `process_resident_memory_bytes` | | memory of the process |
 

@@ -21,6 +21,7 @@ mod measure;
 mod observe;
 mod operations;
 mod origin;
+mod sendfile;
 mod stall;
 mod tls;
 

@@ -20,7 +20,7 @@ use http_body::{Frame, SizeHint};
 use super::dispatch::Received;
 use super::face::Face;
 use super::measure::{InFlight, Measures, Request};
-use crate::api::body::Failure;
+use crate::api::body::{Failure, Part};
 use crate::api::{Body, OperationName};
 
 /// Longer paths are cut in the log; a line stays a line.
@@ -143,6 +143,42 @@ impl Observed {
     }
 }
 
+impl Observed {
+    /// As `poll_frame`, for a connection that can send from files.
+    pub(super) fn poll_part(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Part>, Failure>>> {
+        self.observe(|inner| inner.poll_part(context), Part::length)
+    }
+
+    fn observe<T>(
+        &mut self,
+        poll: impl FnOnce(Pin<&mut Body>) -> Poll<Option<Result<Frame<T>, Failure>>>,
+        length: impl FnOnce(&T) -> usize,
+    ) -> Poll<Option<Result<Frame<T>, Failure>>> {
+        let span = self.record.span.clone();
+        let _inside = span.enter();
+        let inner = Pin::new(&mut self.inner);
+        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| poll(inner))) else {
+            self.record.measures.panicked();
+            return Poll::Ready(Some(Err(Failure::other("the answer's source panicked"))));
+        };
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, length);
+                self.record.sent += u64::try_from(length).unwrap_or(0);
+                // With a known length hyper does not ask for the end after the last byte.
+                self.record.is_complete = self.expected.is_some_and(|expected| self.record.sent >= expected);
+            }
+            Poll::Ready(Some(Err(error))) => tracing::error!(%error, "an answer was cut short"),
+            Poll::Ready(None) => self.record.is_complete = true,
+            Poll::Pending => {}
+        }
+        polled
+    }
+}
+
 impl http_body::Body for Observed {
     type Data = Bytes;
     type Error = Failure;
@@ -151,26 +187,7 @@ impl http_body::Body for Observed {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Failure>>> {
-        let this = self.get_mut();
-        let span = this.record.span.clone();
-        let _inside = span.enter();
-        let inner = Pin::new(&mut this.inner);
-        let Ok(polled) = catch_unwind(AssertUnwindSafe(|| inner.poll_frame(context))) else {
-            this.record.measures.panicked();
-            return Poll::Ready(Some(Err(Failure::other("the answer's source panicked"))));
-        };
-        match &polled {
-            Poll::Ready(Some(Ok(frame))) => {
-                let length = frame.data_ref().map_or(0, Bytes::len);
-                this.record.sent += u64::try_from(length).unwrap_or(0);
-                // With a known length hyper does not ask for the end after the last byte.
-                this.record.is_complete = this.expected.is_some_and(|expected| this.record.sent >= expected);
-            }
-            Poll::Ready(Some(Err(error))) => tracing::error!(%error, "an answer was cut short"),
-            Poll::Ready(None) => this.record.is_complete = true,
-            Poll::Pending => {}
-        }
-        polled
+        self.get_mut().observe(|inner| inner.poll_frame(context), Bytes::len)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -182,12 +199,12 @@ impl http_body::Body for Observed {
     }
 }
 
+/// An observed body for tests of what sends it.
 #[cfg(test)]
-mod tests {
+pub(super) mod testing {
     use super::*;
-    use http_body_util::{BodyExt as _, StreamBody};
 
-    fn observed(body: Body) -> Observed {
+    pub(in crate::server) fn observed(body: Body) -> Observed {
         let measures = Measures::install().unwrap();
         let (head, ()) = http::Request::get("/v2/").body(()).unwrap().into_parts();
         let operation = OperationName::default();
@@ -197,6 +214,13 @@ mod tests {
             Record::begin(&measures, Face::Registry, &head, Received::default(), operation, span),
         )
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::observed;
+    use super::*;
+    use http_body_util::{BodyExt as _, StreamBody};
 
     #[tokio::test]
     async fn a_source_that_panics_cuts_the_answer_and_not_the_server() {

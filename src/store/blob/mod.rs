@@ -40,7 +40,10 @@ use bytes::Bytes;
 use futures_util::Stream;
 use oci::{Digest, UploadId};
 
-pub use disk::{Append, Appended, Held, Inspection, Reader, Step, Through, Verdict, Verified};
+pub use disk::{
+    Append, Appended, Held, Inspection, Reader, Step, Through, Verdict, Verified, WINDOW_BYTES, Window,
+    read_now,
+};
 pub use error::Error;
 pub use object::{Generation, Object, Stored};
 

@@ -15,6 +15,7 @@ mod read;
 mod state;
 mod sweep;
 mod upload;
+mod window;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -32,6 +33,7 @@ pub(super) use boot::Boot;
 pub use inspect::{Inspection, Step, Through};
 pub use read::{Reader, Verdict};
 pub use upload::{Held, Verified};
+pub use window::{WINDOW_BYTES, Window, read_now};
 
 /// How long one request waits for another that holds the same upload: long enough for the end of a broken
 /// connection to be noticed, short enough for a client to hear of it. Tests have less time.

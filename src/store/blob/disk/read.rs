@@ -108,11 +108,19 @@ impl Reader {
     ///
     /// # Errors
     /// `InvalidData` when the object is not whole, or when that could not be found out.
-    async fn verdict(&mut self) -> io::Result<()> {
+    pub(super) async fn verdict(&mut self) -> io::Result<()> {
         let Some(verdict) = &mut self.withheld else { return Ok(()) };
         match verdict.wait_for(Option::is_some).await.ok().and_then(|verdict| *verdict) {
             Some(Verdict::Whole) => Ok(()),
             _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the object does not have its digest")),
+        }
+    }
+
+    /// The file that the bytes are in; none when they are in memory.
+    pub(super) fn file(&self) -> Option<&Arc<File>> {
+        match &self.source {
+            Source::File(file) => Some(file),
+            Source::Memory(_) => None,
         }
     }
 
@@ -171,7 +179,7 @@ impl Reader {
 }
 
 /// Reads what is in memory; 0 when nothing is or the file system cannot tell.
-fn read_cached(file: &File, offset: u64, buffer: &mut [u8]) -> usize {
+pub(super) fn read_cached(file: &File, offset: u64, buffer: &mut [u8]) -> usize {
     let mut slices = [IoSliceMut::new(buffer)];
     rustix::io::preadv2(file, &mut slices, offset, ReadWriteFlags::NOWAIT).unwrap_or(0)
 }
