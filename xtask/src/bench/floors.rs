@@ -29,6 +29,12 @@ pub fn check(results: &Results) -> Result<()> {
     Ok(())
 }
 
+/// Whether a floor compares this server's work with Longshore's, or it is Longshore itself.
+pub fn needs(work: &str, server: &str) -> Result<bool> {
+    let is_named = parse(FLOORS)?.iter().any(|floor| floor.work == work && floor.other == server);
+    Ok(is_named || server == "longshore")
+}
+
 /// Errors: the pair was not measured, which must not count as good.
 fn complaints(results: &Results, floor: &Floor) -> Result<Vec<String>> {
     let Floor { work, other, rate, cpu } = floor;
@@ -82,6 +88,8 @@ mod tests {
     #[test]
     fn the_file_is_read_and_wrong_lines_are_not() {
         assert!(!parse(FLOORS).unwrap().is_empty());
+        assert!(needs("pull-large", "nginx").unwrap() && needs("list-tags", "longshore").unwrap());
+        assert!(!needs("list-tags", "nginx").unwrap());
         assert!(parse("list-tags distribution 2").is_err());
         assert!(parse("list-tags distribution two 1").is_err());
     }
