@@ -1,8 +1,9 @@
 //! The state file of an upload, whatever is left of it after a crash: no bytes panic, a slot that counts is one
 //! that was written, and what is written is read.
 //!
-//! Input: the two slots, first the number of the second one's bytes (`u16`, big endian). The checksums are added
-//! here, or no mutation would ever pass them; without them the same bytes must count as nothing.
+//! Input: the contents of two slots, before them (`u16`, big endian) the number of the second one's bytes and in its
+//! upper four bits which of the four slots they lie in. The checksums are added here, or no mutation would ever pass
+//! them; without them the same bytes must count as nothing.
 #![no_main]
 
 use std::cell::RefCell;
@@ -28,17 +29,41 @@ mod store {
         }
 
         pub mod disk {
+            use std::fs::File;
+
+            use boot::Boot;
+            use oci::Hasher;
+
             #[allow(dead_code, reason = "the server uses more of it")]
             mod state;
+
+            /// A boot of our choice; which one it is makes no difference to the reader.
+            mod boot {
+                pub const BOOT_BYTES: usize = 16;
+
+                #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+                pub struct Boot(pub [u8; BOOT_BYTES]);
+
+                impl Boot {
+                    pub const fn as_bytes(&self) -> &[u8; BOOT_BYTES] {
+                        &self.0
+                    }
+                }
+            }
 
             /// Files without their durability: a crash is what the input stands for.
             mod files {
                 use std::fs::File;
                 use std::io::Result;
+                use std::os::unix::fs::FileExt as _;
                 use std::path::Path;
 
                 pub fn open_to_read(path: &Path) -> Result<Option<File>> {
                     File::open(path).map(Some)
+                }
+
+                pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> Result<()> {
+                    file.write_all_at(bytes, offset)
                 }
 
                 pub fn sync(_file: &File) -> Result<()> {
@@ -46,28 +71,38 @@ mod store {
                 }
             }
 
-            use oci::Hasher;
+            /// The boot in which the input is read; seeds of version 2 are written in it.
+            const BOOT: Boot = Boot([7; boot::BOOT_BYTES]);
 
-            /// Sequence, length, note and hash of the state that counts.
-            pub fn read(file: &File) -> Option<(u64, u64, u64, Option<Hasher>)> {
-                let record = state::read(file).expect("the file can be read")?;
-                Some((record.sequence, record.length, record.note, record.hasher))
+            /// What counts: sequence, length, note and hash.
+            pub type Counts = (u64, u64, u64, Option<Hasher>);
+
+            /// The record that counts, and the slot of the newest durable one.
+            pub fn read(file: &File) -> (Option<Counts>, usize) {
+                let found = state::read(file, &BOOT).expect("the file can be read");
+                let counts =
+                    |record: state::Record| (record.sequence, record.length, record.note, record.hasher);
+                (found.current.map(counts), found.durable_slot)
             }
 
-            pub fn write(file: &File, sequence: u64, length: u64, note: u64, hasher: Option<Hasher>) {
+            /// Writes a record: into the older durable slot, or as one that lasts as long as the boot.
+            pub fn write(file: &File, counts: Counts, durable: Option<usize>) {
+                let (sequence, length, note, hasher) = counts;
                 let record = state::Record { sequence, length, note, hasher };
-                state::write(file, &record).expect("the file can be written");
+                match durable {
+                    Some(slot) => state::write_durable(file, &record, &BOOT, slot),
+                    None => state::write_volatile(file, &record, &BOOT),
+                }
+                .expect("the file can be written");
             }
-
-            use std::fs::File;
         }
     }
 }
 
 use store::blob::disk;
 
-/// Where the second slot lies, and how long one is.
-const SLOTS: [u64; 2] = [0, 4096];
+/// Where the slots lie, and how long one is.
+const SLOTS: [u64; 4] = [0, 4096, 8192, 12_288];
 const SLOT_BYTES: usize = 512;
 const CHECKSUM_BYTES: usize = 32;
 
@@ -85,46 +120,54 @@ fn unnamed() -> File {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let Some((length, rest)) = data.split_first_chunk::<2>() else { return };
-    let second = usize::from(u16::from_be_bytes(*length)).min(rest.len());
-    let (first, second) = rest.split_at(rest.len() - second);
+    let Some((head, rest)) = data.split_first_chunk::<2>() else { return };
+    let head = usize::from(u16::from_be_bytes(*head));
+    let (first, second) = rest.split_at(rest.len() - (head & 0x0fff).min(rest.len()));
+    // Which of the four slots: the upper bits of the head.
+    let place = |bits: usize| SLOTS[bits % SLOTS.len()];
+    let slots = [(first, place(head >> 12)), (second, place((head >> 14) + 1))];
     FILE.with_borrow(|file| {
         file.set_len(0).expect("an empty file");
-        for (slot, offset) in [first, second].into_iter().zip(SLOTS) {
+        for (slot, offset) in slots {
             file.write_all_at(slot.get(..SLOT_BYTES).unwrap_or(slot), offset).expect("written");
         }
-        let unsealed = disk::read(file);
-        assert!(unsealed.is_none(), "no mutation finds a SHA-256: {unsealed:?}");
-        for (slot, offset) in [first, second].into_iter().zip(SLOTS) {
+        assert!(disk::read(file).0.is_none(), "no mutation finds a SHA-256");
+        for (slot, offset) in slots {
             file.write_all_at(&sealed(slot), offset).expect("written");
         }
-        let Some((sequence, length, note, hasher)) = disk::read(file) else { return };
+        let (Some((sequence, length, note, hasher)), newest) = disk::read(file) else { return };
+        assert!(newest < 2);
         if let Some(hasher) = &hasher {
             assert_eq!(hasher.length(), length, "the hash is over the bytes that count");
             let mut goes_on = hasher.clone();
             goes_on.update(&[0; 200]);
             let _digest = goes_on.finish();
         }
-        let saved = hasher.as_ref().map(oci::Hasher::save);
-        let next = sequence.wrapping_add(1);
-        disk::write(file, next, length, note, hasher);
-        let (sequence, length_again, note_again, hasher) = disk::read(file).expect("what was written");
-        if next > 0 {
+        let saved = |hasher: &Option<oci::Hasher>| hasher.as_ref().map(oci::Hasher::save);
+        let mut last = sequence;
+        for durable in [None, Some(1 - newest), None] {
+            // Numbers come from the server and begin at 0; at their end there is no newer one.
+            let Some(next) = last.checked_add(1) else { return };
+            last = next;
+            disk::write(file, (next, length, note, hasher.clone()), durable);
+            let (again, _) = disk::read(file);
+            let (sequence, length_again, note_again, hasher_again) = again.expect("what was written");
             assert_eq!((sequence, length_again, note_again), (next, length, note));
-            assert_eq!(hasher.as_ref().map(oci::Hasher::save), saved);
+            assert_eq!(saved(&hasher_again), saved(&hasher));
         }
     });
 });
 
 /// A slot of this content with the checksums of hash state and slot.
 fn sealed(content: &[u8]) -> Vec<u8> {
-    const HEAD_BYTES: usize = 4 + 1 + 8 + 8 + 8;
     let most = SLOT_BYTES - CHECKSUM_BYTES;
     let mut slot = content.get(..most).unwrap_or(content).to_vec();
-    if slot.len() >= HEAD_BYTES + 2 + 8 {
-        let state = slot.split_off(HEAD_BYTES + 2);
+    // Magic, version, the boot of version 2, and three numbers.
+    let head_bytes = 4 + 1 + if slot.get(4) == Some(&2) { 16 } else { 0 } + 3 * 8;
+    if slot.len() >= head_bytes + 2 + 8 {
+        let state = slot.split_off(head_bytes + 2);
         let length = u16::try_from(state.len()).unwrap_or(0);
-        slot.splice(HEAD_BYTES.., length.to_be_bytes());
+        slot.splice(head_bytes.., length.to_be_bytes());
         let (body, _) = state.split_at(state.len() - 8);
         slot.extend_from_slice(body);
         slot.extend(Sha256::digest(body).iter().take(8));
