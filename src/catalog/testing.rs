@@ -16,6 +16,7 @@ use crate::access::testing::{ACCOUNT, REGION, allow, repository};
 use crate::environment::{Environment, ManualClock, Micros, NoRandomness, Random, SECOND};
 use crate::params;
 use crate::store::blob::{Blobs, Chunks, Location};
+use crate::store::db::Durability;
 use crate::store::db::testing::{TestDatabase, databases};
 
 /// When every test begins: 2026-01-01T00:00:00Z.
@@ -75,7 +76,7 @@ impl Room {
 
     /// Runs one statement in a transaction of its own.
     pub(crate) async fn write(&self, sql: &'static str, parameters: Vec<crate::store::db::Value>) {
-        let mut open = self.test.database.begin().await.unwrap();
+        let mut open = self.test.database.begin(Durability::Durable).await.unwrap();
         open.execute(sql, parameters).await.unwrap();
         open.commit().await.unwrap();
     }

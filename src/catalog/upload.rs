@@ -7,7 +7,8 @@
 //! Invariants:
 //! * whoever changes an upload holds it and looks its row up *after* that, so that nothing is received into an
 //!   upload that was completed or aborted meanwhile;
-//! * what an answer acknowledges is durable; an interrupted chunk is kept as far as it came, an interrupted or
+//! * what an answer acknowledges survives the death of the process, and power loss if the row does, which is
+//!   committed without a sync; an interrupted chunk is kept as far as it came, an interrupted or
 //!   wrong part not at all;
 //! * an upload that is not touched for the configured time is gone, also before the collector has removed it.
 //!
@@ -77,7 +78,8 @@ impl Catalog {
         let upload = UploadId::parse(&text).map_err(|error| Error::Internal(error.into()))?;
         let now = self.environment.now();
         let by = allowed.by();
-        transaction!(self.database, open => {
+        // Relaxed: whoever loses an unfinished upload to a power cut begins it again.
+        transaction!(self.database, relaxed open => {
             open.touches(&[]);
             let expires_at = now.saturating_add(self.limits.upload_expiry);
             let mut parameters = repository_parameters(allowed.resource());
@@ -202,7 +204,7 @@ impl Catalog {
         // One write in half the time of expiry, not one per chunk.
         if found.expires_at.saturating_sub(now) < self.limits.upload_expiry / 2 {
             let expires_at = now.saturating_add(self.limits.upload_expiry);
-            transaction!(self.database, open => {
+            transaction!(self.database, relaxed open => {
                 open.touches(&[]);
                 open.execute(EXTEND, params![upload.as_str(), expires_at]).await?;
                 Ok::<_, Error>(())

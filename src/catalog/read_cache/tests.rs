@@ -48,14 +48,21 @@ async fn what_is_kept_is_really_used() {
         let one = put(&room, &image(&layer, "one", "t")).await;
         assert_eq!(pulled(&room, "t").await, Some(one.clone()));
         // Behind the room's back, with a lie about what it touches.
-        let mut open = room.test.database.begin().await.unwrap();
+        let mut open = room.test.database.begin(crate::store::db::Durability::Durable).await.unwrap();
         open.touches(&[]);
         open.execute("UPDATE tag SET ended_at = 1", params![]).await.unwrap();
         open.commit().await.unwrap();
         let expected = (room.test.engine == "sqlite").then_some(one);
         assert_eq!(pulled(&room, "t").await, expected, "{}", room.test.engine);
         // Whoever says nothing is believed nothing.
-        room.test.database.begin().await.unwrap().commit().await.unwrap();
+        room.test
+            .database
+            .begin(crate::store::db::Durability::Durable)
+            .await
+            .unwrap()
+            .commit()
+            .await
+            .unwrap();
         assert_eq!(pulled(&room, "t").await, None, "{}", room.test.engine);
     }
 }

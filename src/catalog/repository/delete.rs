@@ -39,8 +39,8 @@ impl Catalog {
             if !force && open.row(HAS_IMAGE, params![id.as_str()]).await?.is_some() {
                 return Err(Error::RepositoryNotEmpty(address.into()));
             }
-            open.execute(REVIEW_BLOBS, params![id.as_str(), review_after]).await?;
-            open.execute(DELETE, params![id.as_str()]).await?;
+            open.execute_long(REVIEW_BLOBS, params![id.as_str(), review_after]).await?;
+            open.execute_long(DELETE, params![id.as_str()]).await?;
             Ok::<_, Error>(deleted)
         })
     }

@@ -18,6 +18,7 @@ use crate::catalog::{Catalog, Error, Limits, Mode, TagMutability};
 use crate::environment::{Environment, ManualClock, NoRandomness, Random};
 use crate::params;
 use crate::store::blob::Blobs;
+use crate::store::db::Durability;
 use crate::store::db::testing::{TestDatabase, databases};
 
 const NOW: i64 = 1_700_000_000_000_000;
@@ -144,7 +145,7 @@ async fn one_missing_name_fails_the_whole_description() {
 /// Puts a blob, its link, an image with a tag and an upload into a repository, as other parts of the room do.
 async fn fill(test: &TestDatabase, catalog: &Catalog, name: &str) {
     let id = catalog.require_repository(&repository(name)).await.unwrap();
-    let mut open = test.database.begin().await.unwrap();
+    let mut open = test.database.begin(Durability::Durable).await.unwrap();
     for (sql, parameters) in [
         (
             "INSERT INTO blob (digest, generation, size_bytes, state, created_at, review_after) \
@@ -431,7 +432,7 @@ async fn a_policy_that_cannot_be_read_denies() {
     for test in databases().await {
         let catalog = catalog(&test, Limits::default()).await;
         create(&catalog, "app").await.unwrap();
-        let mut open = test.database.begin().await.unwrap();
+        let mut open = test.database.begin(Durability::Durable).await.unwrap();
         open.execute("UPDATE repository SET policy = 'garbage'", params![]).await.unwrap();
         open.commit().await.unwrap();
         assert!(!may_pull(&catalog, &alice("AIDAFIRST")).await);

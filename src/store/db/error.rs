@@ -1,11 +1,14 @@
 //! What can go wrong in the database.
 
+/// What an engine's driver said.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// An error of the database layer. Rooms wrap it; doors turn it into "internal" or "busy".
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Two transactions met; repeating the whole transaction may succeed.
     #[error("the transaction conflicts with another one")]
-    Conflict(#[source] sqlx::Error),
+    Conflict(#[source] Cause),
     /// A row does not hold what the schema promises; repeating cannot help.
     #[error("stored data is damaged: {0}")]
     Corrupt(String),
@@ -25,7 +28,7 @@ pub enum Error {
     },
     /// The engine failed: I/O, network, constraint, syntax.
     #[error("the database failed: {0}")]
-    Engine(#[source] sqlx::Error),
+    Engine(#[source] Cause),
     /// The volume of the database has no room left; nothing of the transaction was kept.
     #[error("no space is left for the database: {0}")]
     Full(String),
@@ -40,6 +43,20 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict(_))
     }
+
+    /// Work on another thread did not come to its end.
+    pub(super) fn task(error: tokio::task::JoinError) -> Self {
+        Self::Engine(error.into())
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) {
+            return Self::Full(error.to_string());
+        }
+        Self::Engine(error.into())
+    }
 }
 
 impl From<sqlx::Error> for Error {
@@ -49,10 +66,10 @@ impl From<sqlx::Error> for Error {
         // ON CONFLICT, so 23505 here is a defect and must not be repeated for ever.
         let code = error.as_database_error().and_then(|database| database.code());
         match code.as_deref() {
-            Some("40001" | "40P01") => Self::Conflict(error),
-            // SQLITE_FULL; 53100 disk_full.
-            Some("13" | "53100") => Self::Full(error.to_string()),
-            _ => Self::Engine(error),
+            Some("40001" | "40P01") => Self::Conflict(error.into()),
+            // disk_full
+            Some("53100") => Self::Full(error.to_string()),
+            _ => Self::Engine(error.into()),
         }
     }
 }

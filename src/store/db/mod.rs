@@ -5,8 +5,9 @@
 //! `SUM` is written `CAST(SUM(x) AS BIGINT)`. Rows and parameters pass through [`Value`], which keeps the
 //! rooms free of either driver.
 //!
-//! INVARIANT: what [`Transaction::commit`] has acknowledged survives power loss. SQLite runs with WAL and
-//! `synchronous=FULL`; PostgreSQL with its own defaults.
+//! INVARIANT: what the commit of a durable transaction has acknowledged survives power loss. SQLite runs with WAL
+//! and `synchronous=FULL`; PostgreSQL with its own defaults. A relaxed one survives the death of the process, and
+//! power loss when a durable one was acknowledged after it.
 //!
 //! ```ignore
 //! let name: String = transaction!(self.database, transaction => {
@@ -28,7 +29,7 @@ mod value;
 
 pub use cache::Cache;
 pub use epoch::{Scope, Stamp};
-pub use error::Error;
+pub use error::{Cause, Error};
 pub use transaction::{Snapshot, Transaction};
 pub use value::{FromValue, Kind, Row, Value};
 
@@ -64,6 +65,16 @@ impl FromStr for Location {
         }
         Err(LocationError)
     }
+}
+
+/// What the commit of a transaction promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// It survives power loss: the answer comes after the sync.
+    Durable,
+    /// It survives the death of the process. Power loss may take the last moments of such commits, newest first;
+    /// never one on which a later durable commit builds.
+    Relaxed,
 }
 
 /// An open database with its schema brought up to date.
@@ -111,10 +122,10 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Engine`] when the engine cannot start one.
-    pub async fn begin(&self) -> Result<Transaction, Error> {
+    pub async fn begin(&self, durability: Durability) -> Result<Transaction, Error> {
         match &self.engine {
-            Engine::Sqlite(engine) => Ok(Transaction::Sqlite(engine.begin().await?)),
-            Engine::Postgres(engine) => Ok(Transaction::Postgres(engine.begin().await?)),
+            Engine::Sqlite(engine) => Ok(Transaction::Sqlite(engine.begin(durability).await?)),
+            Engine::Postgres(engine) => Ok(Transaction::Postgres(engine.begin(durability).await?)),
         }
     }
 
@@ -124,7 +135,7 @@ impl Database {
     /// [`Error::Engine`] when the engine cannot start one.
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         match &self.engine {
-            Engine::Sqlite(engine) => engine.snapshot().await,
+            Engine::Sqlite(engine) => Ok(Snapshot::Sqlite(engine.snapshot().await?)),
             Engine::Postgres(engine) => engine.snapshot().await,
         }
     }
@@ -168,13 +179,21 @@ macro_rules! params {
 /// The body sees `$name: &mut Transaction`, must end in a `Result` whose error type implements
 /// `From<db::Error>` and has `fn is_retryable(&self) -> bool`, and may run several times: it must not consume
 /// what it captures. Nothing of it is visible to others before the commit, and nothing at all after an error.
+///
+/// `transaction!(database, relaxed open => …)` promises less; see [`Durability::Relaxed`](crate::store::db::Durability).
 #[macro_export]
 macro_rules! transaction {
-    ($database:expr, $name:ident => $body:block) => {{
+    ($database:expr, relaxed $name:ident => $body:block) => {
+        $crate::transaction!(@ $database, Relaxed, $name, $body)
+    };
+    ($database:expr, $name:ident => $body:block) => {
+        $crate::transaction!(@ $database, Durable, $name, $body)
+    };
+    (@ $database:expr, $durability:ident, $name:ident, $body:block) => {{
         let mut attempt = 0_u32;
         loop {
             let result = async {
-                let mut open = $database.begin().await?;
+                let mut open = $database.begin($crate::store::db::Durability::$durability).await?;
                 let value = {
                     let $name = &mut open;
                     async { $body }.await

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgArguments, PgConnection, PgPool, PgPoolOptions, PgRow};
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Error, Kind, Row, Snapshot, Value};
+use super::{Durability, Error, Kind, Row, Snapshot, Value};
 
 /// Connections in the pool: enough to keep a server busy, well below PostgreSQL's default limit of 100.
 const CONNECTIONS: u32 = 24;
@@ -34,10 +34,16 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    pub(super) async fn begin(&self) -> Result<Open, Error> {
+    pub(super) async fn begin(&self, durability: Durability) -> Result<Open, Error> {
         // SERIALIZABLE makes every check-then-write in the rooms safe without engine-specific row locks; the
         // price is error 40001, which the transaction! macro repeats.
-        let transaction = self.pool.begin_with("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
+        let begin = match durability {
+            Durability::Durable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            // One message with both. The log is written in order here too: a later synchronous commit waits for
+            // everything before it (PostgreSQL manual, "Asynchronous Commit").
+            Durability::Relaxed => "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL synchronous_commit = off",
+        };
+        let transaction = self.pool.begin_with(begin).await?;
         Ok(Open { transaction })
     }
 

@@ -3,7 +3,7 @@
 use std::str::FromStr as _;
 
 use super::testing::databases;
-use super::{Database, Error, Location, Value};
+use super::{Database, Durability, Error, Location, Value};
 
 async fn insert(database: &Database, account: &str) -> Result<(), Error> {
     transaction!(database, open => {
@@ -35,7 +35,7 @@ async fn a_dropped_transaction_leaves_nothing() {
     for test in databases().await {
         let database = test.database.clone();
         {
-            let mut open = database.begin().await.unwrap();
+            let mut open = database.begin(Durability::Durable).await.unwrap();
             open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params!["1", 1_i64])
                 .await
                 .unwrap();
@@ -68,7 +68,7 @@ async fn concurrent_transactions_share_commits_and_all_are_kept() {
                 tokio::spawn(async move {
                     if number % 5 == 0 {
                         // A client that goes away in the middle must not take its group with it.
-                        let mut open = database.begin().await.unwrap();
+                        let mut open = database.begin(Durability::Durable).await.unwrap();
                         open.execute(
                             "INSERT INTO account (account, created_at) VALUES ($1, $2)",
                             params![format!("gone-{number}"), 1_i64],
@@ -140,4 +140,165 @@ async fn a_commit_whose_client_is_gone_still_changes_the_stamp() {
             assert_ne!(test.database.stamp(scope, None), Some(before), "after {steps} steps");
         }
     }
+}
+async fn insert_relaxed(database: &Database, account: &str) -> Result<(), Error> {
+    transaction!(database, relaxed open => {
+        open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params![account, 7_i64]).await?;
+        Ok::<_, Error>(())
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn relaxed_and_durable_transactions_mix_and_build_on_each_other() {
+    for test in databases().await {
+        let database = test.database.clone();
+        let tasks: Vec<_> = (0..100_i64)
+            .map(|number| {
+                let database = database.clone();
+                tokio::spawn(async move {
+                    let (first, second) = (format!("r{number}"), format!("d{number}"));
+                    insert_relaxed(&database, &first).await.unwrap();
+                    // What a relaxed commit has acknowledged is seen at once by everybody.
+                    let seen = database.row("SELECT account FROM account WHERE account = $1", params![first.as_str()]);
+                    assert!(seen.await.unwrap().is_some());
+                    transaction!(database, open => {
+                        let changed = open
+                            .execute("UPDATE account SET account = $2 WHERE account = $1", params![first.as_str(), second.as_str()])
+                            .await?;
+                        assert_eq!(changed, 1);
+                        Ok::<_, Error>(())
+                    })
+                    .unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let names = "SELECT COUNT(*) FROM account WHERE account LIKE 'd%'";
+        let row = database.row(names, params![]).await.unwrap().unwrap();
+        assert_eq!(row.get::<i64>(0).unwrap(), 100, "{}", test.engine);
+        database.close().await;
+        let again = Database::open(&test.location).await.unwrap();
+        assert_eq!(count(&again).await, 100, "{}", test.engine);
+    }
+}
+
+#[tokio::test]
+async fn a_commit_is_synced_unless_it_is_relaxed() {
+    let level = "PRAGMA synchronous";
+    let test = super::testing::sqlite().await;
+    for (durability, expected) in [
+        (Durability::Durable, 2),
+        (Durability::Relaxed, 1),
+        (Durability::Relaxed, 1),
+        (Durability::Durable, 2),
+        (Durability::Relaxed, 1),
+        (Durability::Durable, 2),
+    ] {
+        let mut open = test.database.begin(durability).await.unwrap();
+        let found: i64 = open.required(level, params![]).await.unwrap().get(0).unwrap();
+        assert_eq!(found, expected, "1 is NORMAL, 2 is FULL");
+        open.commit().await.unwrap();
+    }
+    // On PostgreSQL the setting ends with the transaction.
+    for test in databases().await.into_iter().filter(|test| test.engine == "postgres") {
+        for (durability, expected) in [(Durability::Relaxed, "off"), (Durability::Durable, "on")] {
+            let mut open = test.database.begin(durability).await.unwrap();
+            let found =
+                open.required("SELECT CAST(current_setting('synchronous_commit') AS TEXT)", params![]);
+            assert_eq!(found.await.unwrap().get::<String>(0).unwrap(), expected);
+            open.commit().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_gives_up_in_the_queue_leaves_nobody_waiting() {
+    for test in databases().await {
+        let database = test.database.clone();
+        let held = database.begin(Durability::Durable).await.unwrap();
+        let mut queue = Vec::new();
+        for number in 0..50_i64 {
+            let database = database.clone();
+            queue.push(tokio::spawn(async move { insert(&database, &format!("q{number}")).await }));
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        // Every second one goes away while it waits, and the holder gives its transaction up.
+        for task in queue.iter().skip(1).step_by(2) {
+            task.abort();
+        }
+        drop(held);
+        let mut kept = 0;
+        for task in queue {
+            let ended = tokio::time::timeout(std::time::Duration::from_secs(20), task).await.expect("ends");
+            kept += i64::from(matches!(ended, Ok(Ok(()))));
+        }
+        assert!(kept >= 25, "{kept}");
+        assert!(count(&database).await >= kept, "{}", test.engine);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_failing_member_does_not_take_its_group_with_it() {
+    let test = super::testing::sqlite().await;
+    let database = test.database.clone();
+    let tasks = (0..60_i64).map(|number| {
+        let database = database.clone();
+        tokio::spawn(async move {
+            transaction!(database, open => {
+                let name = format!("m{number}");
+                open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params![name, 1_i64]).await?;
+                if number % 3 == 0 {
+                    // A constraint: the row is there already.
+                    open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params![format!("m{number}"), 1_i64]).await?;
+                }
+                Ok::<_, Error>(())
+            })
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    for (number, task) in tasks.into_iter().enumerate() {
+        assert_eq!(task.await.unwrap().is_ok(), number % 3 != 0, "{number}");
+    }
+    assert_eq!(count(&database).await, 40);
+}
+
+#[tokio::test]
+async fn a_long_statement_is_answered_and_a_view_stays_one_moment() {
+    let test = super::testing::sqlite().await;
+    let long = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < $1) SELECT COUNT(*) FROM n";
+    for _ in 0..3 {
+        let row = test.database.row(long, params![300_000_i64]).await.unwrap().unwrap();
+        assert_eq!(row.get::<i64>(0).unwrap(), 300_000);
+    }
+    let mut view = test.database.snapshot().await.unwrap();
+    let counted = "SELECT COUNT(*) FROM account";
+    assert_eq!(view.row(counted, params![]).await.unwrap().unwrap().get::<i64>(0).unwrap(), 0);
+    insert(&test.database, "later").await.unwrap();
+    view.row(long, params![300_000_i64]).await.unwrap().unwrap();
+    assert_eq!(view.row(counted, params![]).await.unwrap().unwrap().get::<i64>(0).unwrap(), 0);
+    drop(view);
+    assert_eq!(count(&test.database).await, 1, "the connection of a view shows the present again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_is_folded_in_and_begun_anew() {
+    let test = super::testing::sqlite().await;
+    let Location::Sqlite(path) = &test.location else { panic!("sqlite") };
+    let log = path.with_extension("db-wal");
+    for number in 0..60_i64 {
+        // About a megabyte each: without a fold the log would have 60.
+        let text = "x".repeat(1 << 20);
+        transaction!(test.database, open => {
+            open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params![format!("{number}"), 1_i64]).await?;
+            open.execute("INSERT INTO account_alias (account, alias) VALUES ($1, $2)", params![format!("{number}"), format!("{number}{text}")]).await?;
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    let length = std::fs::metadata(log).unwrap().len();
+    assert!(length < 45 << 20, "{length} bytes");
+    assert_eq!(count(&test.database).await, 60);
 }

@@ -28,7 +28,19 @@ impl Transaction {
     /// [`Error::Conflict`] or [`Error::Engine`]; the transaction must then be given up.
     pub async fn execute(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<u64, Error> {
         match self {
-            Self::Sqlite(open) => sqlite::execute(open.connection(), sql, parameters).await,
+            Self::Sqlite(open) => open.execute(sql, &parameters),
+            Self::Postgres(open) => postgres::execute(open.connection()?, sql, parameters).await,
+        }
+    }
+
+    /// As [`Self::execute`], for a statement whose work grows with what is stored, such as a deletion that takes
+    /// a hundred thousand rows with it: it runs where it holds up no other request's thread.
+    ///
+    /// # Errors
+    /// As [`Self::execute`].
+    pub async fn execute_long(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<u64, Error> {
+        match self {
+            Self::Sqlite(open) => open.execute_long(sql, parameters).await,
             Self::Postgres(open) => postgres::execute(open.connection()?, sql, parameters).await,
         }
     }
@@ -39,7 +51,7 @@ impl Transaction {
     /// As [`Self::execute`].
     pub async fn rows(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
-            Self::Sqlite(open) => sqlite::rows(open.connection(), sql, parameters).await,
+            Self::Sqlite(open) => open.rows(sql, &parameters),
             Self::Postgres(open) => postgres::rows(open.connection()?, sql, parameters).await,
         }
     }
@@ -60,7 +72,7 @@ impl Transaction {
         self.row(sql, parameters).await?.ok_or_else(|| Error::Corrupt("a row is missing".to_owned()))
     }
 
-    /// Makes everything durable and visible; returns after the fsync.
+    /// Makes everything visible and, unless the transaction is relaxed, durable: returns after the fsync then.
     ///
     /// # Errors
     /// [`Error::Conflict`], [`Error::Engine`] or [`Error::Group`]; nothing of the transaction is kept then.
@@ -74,7 +86,7 @@ impl Transaction {
     /// Undoes everything at once. A failure here needs no report: an open transaction is never kept.
     pub async fn rollback(self) {
         match self {
-            Self::Sqlite(open) => open.rollback().await,
+            Self::Sqlite(open) => drop(open),
             Self::Postgres(open) => open.rollback().await,
         }
     }
@@ -84,7 +96,7 @@ impl Transaction {
 #[derive(Debug)]
 pub enum Snapshot {
     /// A deferred transaction on a reading connection.
-    Sqlite(sqlx::Transaction<'static, sqlx::Sqlite>),
+    Sqlite(sqlite::View),
     /// A REPEATABLE READ, READ ONLY transaction.
     Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
 }
@@ -96,7 +108,7 @@ impl Snapshot {
     /// [`Error::Engine`] when the statement fails.
     pub async fn rows(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
-            Self::Sqlite(open) => sqlite::rows(open, sql, parameters).await,
+            Self::Sqlite(open) => open.rows(sql, parameters).await,
             Self::Postgres(open) => postgres::rows(open, sql, parameters).await,
         }
     }

@@ -47,8 +47,9 @@ fn driver_breaches(file: &File) -> Vec<Breach> {
     if file.path.starts_with("src/store/") {
         return Vec::new();
     }
-    let uses = tokens(&file.text).into_iter().filter(|token| token.is_word("sqlx"));
-    uses.map(|token| Breach::new(file, token.line, "only src/store names sqlx")).collect()
+    let uses =
+        tokens(&file.text).into_iter().filter(|token| token.is_word("sqlx") || token.is_word("rusqlite"));
+    uses.map(|token| Breach::new(file, token.line, "only src/store names a driver")).collect()
 }
 
 fn floor_of(module: &str) -> Option<usize> {

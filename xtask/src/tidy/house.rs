@@ -55,7 +55,7 @@ pub const CONCRETE_STORES: &[&[&str]] = &[
 pub const PURE_CRATES: &[&str] = &["longshore-oci", "longshore-policy", "longshore-aws"];
 
 /// Packages that a pure crate may not reach over any path of normal dependencies.
-pub const IMPURE_PACKAGES: &[&str] = &["tokio", "hyper", "sqlx", "mio", "reqwest", "async-std"];
+pub const IMPURE_PACKAGES: &[&str] = &["tokio", "hyper", "sqlx", "rusqlite", "mio", "reqwest", "async-std"];
 
 /// Who may read and write a table, by the beginning of the table's name. The longest match decides.
 pub const TABLE_OWNERS: &[(&str, &str)] = &[
