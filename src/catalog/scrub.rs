@@ -304,6 +304,8 @@ impl Catalog {
 
     async fn note(&self, progress: &Progress) -> Result<(), Error> {
         transaction!(self.database, open => {
+            // Nothing that is kept in memory comes from these rows.
+            open.touches(&[]);
             let mut parameters = params![progress.kind.name(), progress.position.as_str()];
             parameters.extend(params![progress.started_at, progress.ended_at]);
             parameters.extend(params![progress.checked, progress.damaged]);
