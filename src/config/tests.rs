@@ -89,7 +89,13 @@ fn every_setting_can_be_set_in_every_way() {
         "BYTES" => "2000000",
         _ => "aaaaaaaaaaaaaaaaaaaa",
     };
-    let good = |setting: &Setting| if setting.key == "max-header-bytes" { "65536" } else { good(setting) };
+    let good = |setting: &Setting| {
+        if matches!(setting.key, "max-header-bytes" | "min-body-bytes-per-second") {
+            "65536"
+        } else {
+            good(setting)
+        }
+    };
     let pairs = [
         ("tls-cert", "tls-key"),
         ("tls-key", "tls-cert"),

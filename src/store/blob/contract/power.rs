@@ -38,7 +38,7 @@ async fn with_a_checkpoint() -> (Fixture, Vec<u8>, u64) {
     drop(fixture.append(&upload(1), b"volatile").await);
     let fixture = fixture.restart_in_boot(2).await;
     let durable = fixture.blobs.length(&upload(1)).await.unwrap();
-    assert!(durable >= 4 << 20 && durable < 6 << 20, "{durable}");
+    assert!((4 << 20..6 << 20).contains(&durable), "{durable}");
     (fixture, bytes, durable)
 }
 

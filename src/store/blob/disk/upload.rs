@@ -30,6 +30,10 @@ pub struct Held {
 }
 
 /// What an upload has received.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value per request in hand lives on its task; a box would be one more allocation for each chunk"
+)]
 #[derive(Debug)]
 pub(super) enum Content {
     /// At most [`SMALL_BYTES`] and no note; there is no file before the first byte.
