@@ -11,6 +11,7 @@ use super::runtime;
 use crate::app::{self, App, RootKeyState};
 use crate::config::{Config, Log, LogFormat};
 use crate::environment::Environment;
+use crate::server::raise_descriptor_limit;
 
 pub(super) const EXAMPLES: &str = "Examples:
   longshore serve
@@ -26,6 +27,7 @@ it read the certificate again.";
 /// Serves until a signal comes.
 pub(super) fn run(config: &Config) -> anyhow::Result<()> {
     start_log(&config.log)?;
+    raise_descriptor_limit(&config.limits);
     let result = runtime()?.block_on(serve(config));
     if let Err(error) = &result {
         tracing::error!(error = format!("{error:#}"), "the server cannot go on");

@@ -13,6 +13,7 @@ mod accept;
 mod admission;
 mod budget;
 mod connection;
+mod descriptors;
 mod dispatch;
 mod face;
 mod failure;
@@ -38,6 +39,7 @@ use admission::Admission;
 use budget::Budget;
 
 pub use accept::{Stop, listen};
+pub use descriptors::raise_descriptor_limit;
 pub use face::{Face, QueryService, face, query_service};
 pub use host::Hosts;
 pub(crate) use host::without_port;

@@ -13,21 +13,21 @@ fn command(arguments: &[&str]) -> Command {
     command
 }
 
-fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
+pub(crate) fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (i32, String, String) {
     let Output { status, stdout, stderr } =
         command(arguments).envs(variables.iter().copied()).output().unwrap();
     (status.code().unwrap(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
 /// A server in a process of its own; killed when the test fails.
-struct Served {
+pub(crate) struct Served {
     process: Child,
     /// What it printed on stdout, up to and with the `ready` line.
     stdout: String,
 }
 
 impl Served {
-    fn start(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(folder: &Path, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.to_str().unwrap()];
         arguments.extend(flags);
         let mut process = command(&arguments).envs(variables.iter().copied()).spawn().unwrap();
@@ -50,7 +50,7 @@ impl Served {
     }
 
     /// Ends it with a signal; out: its exit code and what it printed on stderr.
-    fn end(mut self, signal: &str) -> (Option<i32>, String) {
+    pub(crate) fn end(mut self, signal: &str) -> (Option<i32>, String) {
         let id = self.process.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         let mut stderr = String::new();
@@ -279,4 +279,37 @@ fn a_hangup_reads_the_certificate_again_and_names_what_is_wrong_with_it() {
     signal("-TERM", &process);
     wait_for("stopped");
     assert_eq!(process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_start_raises_the_limit_of_open_files_and_says_when_it_is_too_low() {
+    let start = |limits: &str, connections: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let script = format!("{limits} && exec \"$0\" \"$@\"");
+        let mut process = Command::new("sh")
+            .args(["-c", &script, PROGRAM, "serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args([data.to_str().unwrap(), "--max-connections", connections, "--max-uploads", "8"])
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = String::new();
+        let mut lines = BufReader::new(process.stdout.take().unwrap());
+        while !stdout.contains("ready ") {
+            assert_ne!(lines.read_line(&mut stdout).unwrap(), 0, "ended before it was ready: {stdout}");
+        }
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", process.id())).unwrap();
+        let open_files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap().to_owned();
+        let soft: u64 = open_files.split_whitespace().nth(3).unwrap().parse().unwrap();
+        (soft, Served { process, stdout }.end("-TERM").1)
+    };
+    let (soft, log) = start("ulimit -Sn 256 && ulimit -Hn 700", "200");
+    assert_eq!(soft, 700);
+    assert!(!log.contains("max-connections"), "{log}");
+    let (soft, log) = start("ulimit -Sn 256 && ulimit -Hn 700", "300");
+    assert_eq!(soft, 700);
+    assert!(log.contains("max-connections needs more open files") && log.contains("needed=800"), "{log}");
 }
