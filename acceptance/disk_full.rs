@@ -1,6 +1,9 @@
 //! A disk that is full or broken: a clear answer, nothing damaged, reads go on, and it works again without a restart.
 
+use serde_json::json;
+
 use crate::faults::{Driver, Installation, Kind, Order, script};
+use crate::harness::layout::digest;
 
 const NO_SPACE: i32 = 28;
 const IO_ERROR: i32 = 5;
@@ -80,4 +83,58 @@ fn a_full_disk_refuses_pushes_serves_pulls_and_recovers() {
     later.run(client).unwrap();
     later.verify(client);
     assert!(installation.log().contains("full"), "{}", installation.log());
+}
+
+/// Nothing is found out by a second sync: after the first has failed the kernel takes the pages for written.
+#[test]
+fn a_layer_whose_sync_failed_is_not_published_by_a_repetition() {
+    let installation = Installation::create(true);
+    let (running, control) = installation.start_with_faults(Order::Nothing, false);
+    let client = running.client();
+    assert_eq!(client.ecr("CreateRepository", &json!({ "repositoryName": "app" })).unwrap().status, 200);
+    // Large enough for a file of its own; other bytes each time, so that nothing of it is there already.
+    let begin = |word: u8| {
+        let layer: Vec<u8> = (0..300_000_u32).map(|number| (number % 251) as u8 ^ word).collect();
+        let answer = client.registry("POST", "/v2/app/blobs/uploads/", &[], &[]).unwrap();
+        let location = answer.header("location").unwrap().to_owned();
+        assert_eq!(client.registry("PATCH", &location, &[], &layer).unwrap().status, 202);
+        (location.clone(), format!("{location}?digest={}", digest(&layer)), layer)
+    };
+    let mut met = false;
+    for (word, call) in (1..20).zip(1..) {
+        let (location, complete, layer) = begin(word);
+        control.order_about(Order::Fail { from: call, to: call, error: IO_ERROR }, &[Kind::Sync]);
+        let answer = client.registry("PUT", &complete, &[], &[]).unwrap();
+        let was_met = control.hits() == 1;
+        control.order(Order::Nothing);
+        if !was_met {
+            assert_eq!(answer.status, 201, "{}", answer.text());
+            continue;
+        }
+        assert_eq!(answer.status, 500, "call {call}: {}", answer.text());
+        if met {
+            // The first sync that a completion makes is that of the bytes.
+            continue;
+        }
+        met = true;
+        for (method, path) in [("PUT", &complete), ("GET", &location)] {
+            let answer = client.registry(method, path, &[], &[]).unwrap();
+            assert_eq!(answer.status, 404, "{method}: {}", answer.text());
+            assert_eq!(answer.json()["errors"][0]["code"], "BLOB_UPLOAD_UNKNOWN");
+        }
+        let blob = format!("/v2/app/blobs/{}", digest(&layer));
+        assert_eq!(client.registry("GET", &blob, &[], &[]).unwrap().status, 404);
+        let again = begin(word);
+        assert_eq!(client.registry("PUT", &again.1, &[], &[]).unwrap().status, 201);
+        assert_eq!(client.registry("GET", &blob, &[], &[]).unwrap().body, layer);
+    }
+    assert!(met, "no sync failed");
+    // A disk that syncs nothing at all cannot note the end of the upload either: it is found empty.
+    let (location, complete, _) = begin(100);
+    control.order_about(Order::Fail { from: 1, to: u64::MAX, error: IO_ERROR }, &[Kind::Sync]);
+    assert_eq!(client.registry("PUT", &complete, &[], &[]).unwrap().status, 500);
+    control.order(Order::Nothing);
+    let answer = client.registry("PUT", &complete, &[], &[]).unwrap();
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert_eq!(client.registry("GET", &location, &[], &[]).unwrap().header("range"), Some("0-0"));
 }

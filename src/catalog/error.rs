@@ -287,12 +287,12 @@ impl From<db::Error> for Error {
 
 impl From<blob::Error> for Error {
     fn from(error: blob::Error) -> Self {
+        if error.is_full() {
+            // The doors say only that space is short; which call met it is for the log.
+            tracing::error!(%error, "the volume of the blobs is full");
+            return Self::StorageFull;
+        }
         match error {
-            blob::Error::Full(source) => {
-                // The doors say only that space is short; which call met it is for the log.
-                tracing::error!(error = %source, "the volume of the blobs is full");
-                Self::StorageFull
-            }
             blob::Error::Busy => Self::Busy,
             other => Self::Internal(other.into()),
         }

@@ -61,6 +61,8 @@ const EXTEND: &str = "UPDATE upload SET expires_at = $2 WHERE id = $1";
 
 const DELETE: &str = "DELETE FROM upload WHERE id = $1 AND repository_id = $2";
 
+const DELETE_LOST: &str = "DELETE FROM upload WHERE id = $1";
+
 /// The row of an upload.
 #[derive(Debug)]
 struct Found {
@@ -130,7 +132,7 @@ impl Catalog {
             note: held.note(),
             keeps_interrupted: true,
         };
-        let (held, appended) = append(held, bytes, rules, place(), upload).await?;
+        let (held, appended) = self.append(held, bytes, rules, place(), upload).await?;
         if appended.is_complete { Ok(held.length()) } else { Err(Error::BodyInterrupted) }
     }
 
@@ -172,7 +174,7 @@ impl Catalog {
             keeps_interrupted: false,
         };
         let one = futures_util::stream::iter([Ok(bytes)]);
-        append(held, one, rules, place(), upload).await?;
+        self.append(held, one, rules, place(), upload).await?;
         Ok(last)
     }
 
@@ -222,30 +224,48 @@ impl Catalog {
         self.require_repository(repository).await?;
         Err(Error::UploadNotFound { place: repository.into(), upload: upload.to_string() })
     }
+
+    /// Appends and gives the store's refusals their names in this room.
+    async fn append(
+        &self,
+        held: Held,
+        bytes: impl Chunks,
+        rules: Append,
+        place: Place,
+        upload: &UploadId,
+    ) -> Result<(Held, Appended), Error> {
+        let before = held.length();
+        match held.append(bytes, rules).await {
+            Ok(appended) => Ok(appended),
+            Err(blob::Error::TooLong { limit }) => Err(Error::LayerTooLarge { place, limit_bytes: limit }),
+            Err(blob::Error::WrongLength { received, expected }) => Err(Error::InvalidLayerPartLength {
+                place,
+                upload: upload.to_string(),
+                received,
+                declared: expected,
+                expected: before,
+            }),
+            Err(other) => Err(self.after_failure(other, upload).await),
+        }
+    }
+
+    /// What a failure of the store means for an upload: one whose bytes are lost is over, and its client hears of it
+    /// when it goes on. Should even its row stay, it finds an empty upload.
+    async fn after_failure(&self, error: blob::Error, upload: &UploadId) -> Error {
+        if matches!(error, blob::Error::Lost(_)) {
+            let ended = transaction!(self.database, open => {
+                open.touches(&[]);
+                open.execute(DELETE_LOST, params![upload.as_str()]).await?;
+                Ok::<_, Error>(())
+            });
+            if let Err(error) = ended {
+                tracing::warn!(%error, upload.id = %upload, "a lost upload keeps its row until it expires");
+            }
+        }
+        error.into()
+    }
 }
 
 fn out_of_order(place: Place, upload: &UploadId, first: u64, expected: u64) -> Error {
     Error::InvalidLayerPart { place, upload: upload.to_string(), first, expected }
-}
-
-/// Appends and gives the store's refusals their names in this room.
-async fn append(
-    held: Held,
-    bytes: impl Chunks,
-    rules: Append,
-    place: Place,
-    upload: &UploadId,
-) -> Result<(Held, Appended), Error> {
-    let before = held.length();
-    held.append(bytes, rules).await.map_err(|error| match error {
-        blob::Error::TooLong { limit } => Error::LayerTooLarge { place, limit_bytes: limit },
-        blob::Error::WrongLength { received, expected } => Error::InvalidLayerPartLength {
-            place,
-            upload: upload.to_string(),
-            received,
-            declared: expected,
-            expected: before,
-        },
-        other => other.into(),
-    })
 }

@@ -76,7 +76,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::RepositoryNotFound`], [`Error::UploadNotFound`], [`Error::InvalidLayer`],
     /// [`Error::EmptyUpload`], [`Error::LayerPartTooSmall`], [`Error::StorageFull`], [`Error::Busy`]. The upload
-    /// stays as it is, so that the client can go on or ask again.
+    /// stays as it is, so that the client can go on or ask again; only one whose bytes could not be synced is gone.
     pub async fn complete_upload(
         &self,
         allowed: &Allowed<CompleteLayerUpload>,
@@ -118,7 +118,10 @@ impl Catalog {
                 Some(generation) => Plan::Reuse(generation),
                 None => {
                     let generation = Generation::from_random(self.environment.random()?);
-                    held = held.publish(verified, &generation).await?;
+                    held = match held.publish(verified, &generation).await {
+                        Ok(held) => held,
+                        Err(error) => return Err(self.after_failure(error, upload).await),
+                    };
                     Plan::Ours { generation, instead_of: damaged }
                 }
             };

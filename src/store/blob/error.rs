@@ -9,6 +9,9 @@ pub enum Error {
     /// The volume or the quota is full (ENOSPC, EDQUOT); what was durable before still is.
     #[error("no space is left for blobs: {0}")]
     Full(#[source] io::Error),
+    /// The bytes of an upload could not be synced and may never reach the disk; the upload is gone.
+    #[error("the upload could not be synced and is given up: {0}")]
+    Lost(#[source] io::Error),
     /// Somebody else is changing the same upload.
     #[error("the upload is in use")]
     Busy,
@@ -54,9 +57,20 @@ pub enum Error {
 impl Error {
     /// Wraps an error of the file system, telling a full volume apart from everything else.
     pub(super) fn io(action: &'static str) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full(source),
-            _ => Self::Io { action, source },
+        move |source| if is_full(&source) { Self::Full(source) } else { Self::Io { action, source } }
+    }
+
+    /// Whether a full volume or quota is the cause.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Full(_) => true,
+            Self::Lost(source) => is_full(source),
+            _ => false,
         }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -64,7 +64,7 @@ impl Held {
     ///
     /// # Errors
     /// [`Error::TooLong`], [`Error::WrongLength`], [`Error::Full`], [`Error::Io`]: the upload is as long as
-    /// before then.
+    /// before then. [`Error::Lost`]: it is gone.
     pub async fn append(self, mut chunks: impl Chunks, rules: Append) -> Result<(Self, Appended), Error> {
         let mut short = Short { held: Some(self), pieces: Pieces::default(), rules };
         loop {
@@ -296,7 +296,8 @@ impl Held {
         let Some(is_complete) = end else {
             // A checkpoint makes bytes count; where an interrupted request keeps nothing there must be none.
             if rules.keeps_interrupted && received % CHECKPOINT_BYTES < size {
-                staged.make_durable(&inner).map_err(Error::io("make an upload durable"))?;
+                let upload = self.upload.clone();
+                self.staged()?.make_durable(&inner, &upload)?;
             }
             return Ok(None);
         };
@@ -324,9 +325,11 @@ impl Held {
             // A record has counted bytes that must not count, perhaps a durable one; it is taken back, just as
             // durably, before the bytes.
             staged.progress.sequence = counted;
-            result = staged.make_durable(&inner);
+            result = staged.make_durable(&inner, &self.upload);
         }
-        let result = result.and_then(|()| files::truncate(&staged.data, staged.progress.length));
+        let cut =
+            || files::truncate(&staged.data, staged.progress.length).map_err(Error::io("cut an upload"));
+        let result = result.and_then(|()| cut());
         if let Err(error) = result {
             tracing::warn!(%error, upload.id = %self.upload, "an upload could not be taken back");
         }

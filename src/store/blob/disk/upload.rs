@@ -216,7 +216,8 @@ impl Held {
     /// bytes move); nobody reads an object that no row names.
     ///
     /// # Errors
-    /// [`Error::Full`] or [`Error::Io`]: no such name then, or one that no row will ever name.
+    /// [`Error::Full`] or [`Error::Io`]: no such name then, or one that no row will ever name. [`Error::Lost`]: the
+    /// bytes could not be synced, and the upload is gone.
     pub async fn publish(self, verified: &Verified, generation: &Generation) -> Result<Self, Error> {
         let (digest, size_bytes) = (verified.digest.clone(), verified.size_bytes);
         let is_ours = verified.upload == self.upload && size_bytes == self.length();
@@ -234,7 +235,9 @@ impl Held {
                 return Err(failed()(std::io::Error::other("the staged file has another length")));
             }
             // The one sync of its bytes: no chunk before was worth one, because nobody was promised more.
-            files::sync(data).map_err(failed())?;
+            if let Err(error) = files::sync(data) {
+                return Err(held.inner.give_up(&held.upload, error));
+            }
             let from = held.inner.layout.data(&held.upload);
             let to = held.inner.layout.object(&digest, &generation);
             files::link(&from, &to).map_err(failed())?;
@@ -328,7 +331,7 @@ impl Staged {
             );
             files::truncate(&self.data, 0).map_err(failed())?;
             self.are_new = true;
-            return self.make_durable(inner).map_err(failed());
+            return self.make_durable(inner, upload);
         }
         if found > record.length {
             files::truncate(&self.data, record.length).map_err(failed())?;
@@ -350,14 +353,18 @@ impl Staged {
 
     /// Makes the progress count for good: data, then the state that counts it, then both names. In another order
     /// a power cut could leave a state that counts bytes which never reached the disk.
-    pub(super) fn make_durable(&mut self, inner: &Inner) -> std::io::Result<()> {
-        files::sync(&self.data)?;
+    ///
+    /// # Errors
+    /// [`Error::Lost`] when the data cannot be synced: then the upload is gone.
+    pub(super) fn make_durable(&mut self, inner: &Inner, upload: &UploadId) -> Result<(), Error> {
+        let failed = || Error::io("make an upload durable");
+        files::sync(&self.data).map_err(|error| inner.give_up(upload, error))?;
         self.progress.sequence += 1;
         let slot = 1 - self.durable_slot.min(1);
-        state::write_durable(&self.state, &self.progress.record(), &inner.boot, slot)?;
+        state::write_durable(&self.state, &self.progress.record(), &inner.boot, slot).map_err(failed())?;
         self.durable_slot = slot;
         if self.are_new {
-            files::sync_folder(&inner.layout.uploads())?;
+            files::sync_folder(&inner.layout.uploads()).map_err(failed())?;
             self.are_new = false;
         }
         Ok(())
