@@ -139,6 +139,22 @@ pub async fn open_identities(
     Ok((IdentityRoom::new(database.clone(), sealer, environment), database))
 }
 
+/// Opens catalog and blobs of a server that does not run, to read them; nothing is created or changed.
+///
+/// # Errors
+/// [`Error::Blobs`] when a server uses the folder; [`Error`]
+pub async fn open_catalog_to_read(
+    config: &Config,
+    environment: Environment,
+) -> Result<(Catalog, Database), Error> {
+    let blobs = Blobs::open_to_read(&config.blobs).await?;
+    let database = Database::open_to_read(&config.database)
+        .await
+        .map_err(|source| Error::Database { location: config.database.display(), source })?;
+    let catalog = Catalog::new(database.clone(), Arc::new(blobs), environment, config.catalog);
+    Ok((catalog, database))
+}
+
 fn open_sealer(config: &Config, environment: Environment) -> Result<Arc<Sealer>, Error> {
     let path = config.key_file.clone();
     let sealer = Sealer::open_or_create(&path, environment).map_err(|source| Error::Keys { path, source })?;

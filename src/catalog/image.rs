@@ -28,6 +28,7 @@ pub use get::{FoundImages, StoredImage};
 pub use id::{Failure, FailureCode, ImageId};
 pub use list::{ImageFilter, ImageNames, Position, TagStatus};
 pub use put::{NewImage, Pushed};
+pub(super) use reference::references;
 
 use std::collections::HashMap;
 use std::sync::Mutex;

@@ -14,6 +14,7 @@ mod collector;
 pub mod creation_template;
 mod damage;
 mod error;
+pub mod fsck;
 pub mod image;
 pub mod layer;
 mod listing;

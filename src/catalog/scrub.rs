@@ -335,7 +335,8 @@ fn throttle(pace: ScrubPace, stop: &CancellationToken) -> Throttle<'_> {
     Throttle { bytes_per_second: pace.bytes_per_second, since: Instant::now(), spent: 0, stop }
 }
 
-fn object(row: &Row) -> Result<Object, Error> {
+/// The object that the first three columns describe: digest, generation, size.
+pub(super) fn object(row: &Row) -> Result<Object, Error> {
     let size: i64 = row.get(2)?;
     Ok(Object {
         digest: stored_digest(&row.get::<String>(0)?)?,

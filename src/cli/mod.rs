@@ -7,6 +7,7 @@ mod check_config;
 mod credential_helper;
 mod credentials;
 mod flags;
+mod fsck;
 pub mod out;
 mod serve;
 
@@ -21,6 +22,9 @@ use flags::Flags;
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
+
+/// A check found problems.
+const PROBLEMS: u8 = 3;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -49,6 +53,9 @@ enum Command {
         #[command(subcommand)]
         command: credentials::Command,
     },
+    /// Compare the catalog with the blobs while the server does not run; changes nothing. Exit code 0, or 3 for problems.
+    #[command(after_help = fsck::EXAMPLES)]
+    Fsck(fsck::Arguments),
     /// Give docker its passwords from AWS credentials, with no `docker login`.
     #[command(after_help = credential_helper::EXAMPLES)]
     CredentialHelper {
@@ -69,21 +76,23 @@ pub fn run() -> ExitCode {
         Ok(arguments) => arguments,
         Err(ending) => return ending,
     };
+    let done = |()| ExitCode::SUCCESS;
     let result = match arguments.command {
-        Command::Serve(flags) => load(&flags).map(|config| serve::run(&config)),
+        Command::Serve(flags) => load(&flags).map(|config| serve::run(&config).map(done)),
         Command::CheckConfig(flags) => return check_config::run(&flags),
         Command::Credentials { command } => {
-            load(command.flags()).map(|config| credentials::run(&command, &config))
+            load(command.flags()).map(|config| credentials::run(&command, &config).map(done))
         }
         Command::CredentialHelper { action } => return credential_helper::run(action),
-        Command::Bench(arguments) => Ok(bench::run(&arguments)),
+        Command::Fsck(arguments) => load(&arguments.flags).map(|config| fsck::run(&arguments, &config)),
+        Command::Bench(arguments) => Ok(bench::run(&arguments).map(done)),
         Command::Version => {
             out::data(concat!("longshore ", env!("CARGO_PKG_VERSION")));
             return ExitCode::SUCCESS;
         }
     };
     match result {
-        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Ok(code)) => code,
         Ok(Err(error)) => {
             out::failure(&error);
             ExitCode::FAILURE

@@ -18,5 +18,6 @@ mod harness;
 
 mod command_line;
 mod ecr;
+mod fsck;
 mod registry;
 mod server;

@@ -45,7 +45,7 @@ pub(super) struct Entry<'a> {
 }
 
 /// What the manifest names, in its order, with the kind that the rows carry.
-fn references(manifest: &Manifest) -> impl Iterator<Item = (&str, &'static str)> {
+pub(in crate::catalog) fn references(manifest: &Manifest) -> impl Iterator<Item = (&str, &'static str)> {
     let blobs = manifest.referenced_blobs().map(|blob| (blob.digest.as_str(), "blob"));
     let children = manifest.referenced_manifests().map(|child| (child.digest.as_str(), "manifest"));
     blobs.chain(children)

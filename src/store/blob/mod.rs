@@ -45,7 +45,7 @@ pub use disk::{
     read_now,
 };
 pub use error::Error;
-pub use object::{Generation, Object, Stored};
+pub use object::{Generation, Object, Shortfall, Stored};
 
 /// What can end a body half-way: the client went away, or sent something that is no HTTP.
 pub type Interruption = std::io::Error;
@@ -102,6 +102,20 @@ impl Blobs {
         match location {
             Location::Disk(root) => {
                 let disk = disk::Disk::open(root, disk::Boot::current()).await?;
+                Ok(Self { backend: Backend::Disk(disk) })
+            }
+        }
+    }
+
+    /// Opens the store of a server that does not run, to look at it: nothing is created or removed. No server can
+    /// use it for as long as the value lives.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] when a server uses it; [`Error::Io`] when it is not there.
+    pub async fn open_to_read(location: &Location) -> Result<Self, Error> {
+        match location {
+            Location::Disk(root) => {
+                let disk = disk::Disk::open_to_read(root, disk::Boot::current()).await?;
                 Ok(Self { backend: Backend::Disk(disk) })
             }
         }
@@ -184,6 +198,26 @@ impl Blobs {
     pub async fn uploads(&self) -> Result<Vec<UploadId>, Error> {
         match &self.backend {
             Backend::Disk(disk) => disk.uploads().await,
+        }
+    }
+
+    /// What an upload lacks of the bytes that were acknowledged; `None` when all are there.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn shortfall(&self, upload: &UploadId) -> Result<Option<Shortfall>, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.shortfall(upload).await,
+        }
+    }
+
+    /// The names of files that this program has not written, in order.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn strangers(&self) -> Result<Vec<String>, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.strangers().await,
         }
     }
 

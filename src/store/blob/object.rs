@@ -50,6 +50,15 @@ pub struct Stored {
     pub changed_at: i64,
 }
 
+/// An upload with fewer bytes than its state counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shortfall {
+    /// Bytes that were acknowledged.
+    pub expected: u64,
+    /// Bytes that are there.
+    pub found: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,16 @@ pub enum Error {
         /// The newest version that this program can read.
         known: i64,
     },
+    /// An earlier version of Longshore has written this database, and it is only to be read.
+    #[error(
+        "the database has schema version {found}, this program reads version {known}: start its server once"
+    )]
+    Older {
+        /// The version in the database; 0 when it was never set up.
+        found: i64,
+        /// The version that this program reads.
+        known: i64,
+    },
     /// A migration that was applied is not the one this program carries.
     #[error("migration {version} in the database differs from this program's")]
     Migration {
@@ -42,6 +52,32 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict(_))
+    }
+
+    /// Whether it says that what is stored is damaged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let code = match self {
+            Self::Corrupt(_) => return true,
+            Self::Engine(cause) => {
+                cause.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code)
+            }
+            _ => None,
+        };
+        matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
+    }
+
+    /// Whether a statement named a table that is not there.
+    pub(super) fn is_missing_table(&self) -> bool {
+        let Self::Engine(cause) = self else { return false };
+        if let Some(rusqlite::Error::SqliteFailure(_, Some(message))) =
+            cause.downcast_ref::<rusqlite::Error>()
+        {
+            return message.starts_with("no such table");
+        }
+        let cause = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        // undefined_table
+        cause.and_then(sqlx::error::DatabaseError::code).as_deref() == Some("42P01")
     }
 
     /// Work on another thread did not come to its end.

@@ -45,6 +45,22 @@ pub(super) async fn run(database: &Database) -> Result<(), Error> {
     Ok(())
 }
 
+/// Refuses a database that lacks a migration or has one more.
+pub(super) async fn require_newest(database: &Database) -> Result<(), Error> {
+    let known = MIGRATIONS.last().map_or(0, |last| last.version);
+    let newest = match database.row("SELECT MAX(version) FROM schema_migration", params![]).await {
+        Ok(row) => row.map_or(Ok(None), |row| row.get::<Option<i64>>(0))?,
+        // Never set up, or not to the end.
+        Err(error) if error.is_missing_table() => None,
+        Err(error) => return Err(error),
+    };
+    match newest.unwrap_or(0) {
+        found if found > known => Err(Error::Newer { found, known }),
+        found if found < known => Err(Error::Older { found, known }),
+        _ => Ok(()),
+    }
+}
+
 async fn apply(database: &Database, migration: &'static Migration, known: i64) -> Result<(), Error> {
     let checksum = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(migration.sql.as_bytes()));
     crate::transaction!(database, transaction => {
@@ -88,7 +104,9 @@ fn dialect(engine: &Engine, statement: &'static str) -> &'static str {
     match engine {
         Engine::Postgres(_) => statement,
         // Leaked once per migration that is applied, that is, at most a few kilobytes in a database's life.
-        Engine::Sqlite(_) => Box::leak(statement.replace(" COLLATE \"C\"", "").into_boxed_str()),
+        Engine::Sqlite(_) | Engine::SqliteToRead(_) => {
+            Box::leak(statement.replace(" COLLATE \"C\"", "").into_boxed_str())
+        }
     }
 }
 

@@ -86,6 +86,7 @@ pub struct Database {
 #[derive(Debug, Clone)]
 enum Engine {
     Sqlite(sqlite::Sqlite),
+    SqliteToRead(sqlite::ReadOnly),
     Postgres(postgres::Postgres),
 }
 
@@ -104,6 +105,44 @@ impl Database {
         Ok(database)
     }
 
+    /// Opens the database of a server that does not run, to read it; nothing is created or migrated.
+    ///
+    /// # Errors
+    /// [`Error::Older`] or [`Error::Newer`] when another version has written it last; otherwise what the engine
+    /// reports.
+    pub async fn open_to_read(location: &Location) -> Result<Self, Error> {
+        let engine = match location {
+            Location::Sqlite(path) => Engine::SqliteToRead(sqlite::ReadOnly::open(path)?),
+            Location::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url).await?),
+        };
+        let database = Self { engine };
+        migrate::require_newest(&database).await?;
+        Ok(database)
+    }
+
+    /// What the engine finds wrong with its own structures and with rows that name others, in words. PostgreSQL keeps
+    /// references right by itself and has its own tools for the rest, so there is nothing to say there.
+    ///
+    /// # Errors
+    /// As [`Self::rows`]; [`Error::is_damage`] when too little of the file is left to look.
+    pub async fn integrity(&self) -> Result<Vec<String>, Error> {
+        if matches!(self.engine, Engine::Postgres(_)) {
+            return Ok(Vec::new());
+        }
+        let mut complaints = Vec::new();
+        for row in self.rows("PRAGMA integrity_check", Vec::new()).await? {
+            let text: String = row.get(0)?;
+            if text != "ok" {
+                complaints.push(text);
+            }
+        }
+        for row in self.rows("PRAGMA foreign_key_check", Vec::new()).await? {
+            let (table, parent): (String, String) = (row.get(0)?, row.get(2)?);
+            complaints.push(format!("a row of {table} names a row of {parent} that is not there"));
+        }
+        Ok(complaints)
+    }
+
     /// What proves values exact that were computed from the rows of a scope or two: taken before the rows are
     /// read, it stays equal until somebody commits a change of them. `None` when nothing may be kept in memory:
     /// while such a commit is under way, beside another process that holds the database, and on PostgreSQL, which
@@ -112,7 +151,7 @@ impl Database {
     pub fn stamp(&self, first: Scope, second: Option<Scope>) -> Option<Stamp> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.stamp(first, second),
-            Engine::Postgres(_) => None,
+            Engine::SqliteToRead(_) | Engine::Postgres(_) => None,
         }
     }
 
@@ -125,6 +164,7 @@ impl Database {
     pub async fn begin(&self, durability: Durability) -> Result<Transaction, Error> {
         match &self.engine {
             Engine::Sqlite(engine) => Ok(Transaction::Sqlite(engine.begin(durability).await?)),
+            Engine::SqliteToRead(_) => Err(Error::Engine("the database is open to be read only".into())),
             Engine::Postgres(engine) => Ok(Transaction::Postgres(engine.begin(durability).await?)),
         }
     }
@@ -136,6 +176,7 @@ impl Database {
     pub async fn snapshot(&self) -> Result<Snapshot, Error> {
         match &self.engine {
             Engine::Sqlite(engine) => Ok(Snapshot::Sqlite(engine.snapshot().await?)),
+            Engine::SqliteToRead(engine) => Ok(Snapshot::Sqlite(engine.snapshot().await?)),
             Engine::Postgres(engine) => engine.snapshot().await,
         }
     }
@@ -147,6 +188,7 @@ impl Database {
     pub async fn rows(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
         match &self.engine {
             Engine::Sqlite(engine) => engine.rows(sql, parameters).await,
+            Engine::SqliteToRead(engine) => engine.rows(sql, parameters).await,
             Engine::Postgres(engine) => engine.rows(sql, parameters).await,
         }
     }
@@ -163,6 +205,7 @@ impl Database {
     pub async fn close(&self) {
         match &self.engine {
             Engine::Sqlite(engine) => engine.close().await,
+            Engine::SqliteToRead(engine) => engine.close(),
             Engine::Postgres(engine) => engine.close().await,
         }
     }

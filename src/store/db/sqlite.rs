@@ -51,6 +51,10 @@ struct Shared {
     log: Arc<Log>,
 }
 
+/// A database that is only read, and that no server uses meanwhile.
+#[derive(Debug, Clone)]
+pub(super) struct ReadOnly(Arc<Readers>);
+
 /// A read-only view: all its statements see the same moment.
 #[derive(Debug)]
 pub struct View(Lent);
@@ -104,6 +108,26 @@ impl Sqlite {
     pub(super) async fn close(&self) {
         self.readers.close();
         self.shared.close().await;
+    }
+}
+
+impl ReadOnly {
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        Ok(Self(Arc::new(Readers::open(path)?)))
+    }
+
+    pub(super) async fn snapshot(&self) -> Result<View, Error> {
+        let mut lent = self.0.lend().await?;
+        lent.begin_view()?;
+        Ok(View(lent))
+    }
+
+    pub(super) async fn rows(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
+        self.0.lend().await?.rows(sql, parameters).await
+    }
+
+    pub(super) fn close(&self) {
+        self.0.close();
     }
 }
 

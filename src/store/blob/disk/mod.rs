@@ -11,8 +11,10 @@ mod files;
 mod inspect;
 mod known;
 mod layout;
+mod lost;
 mod read;
 mod state;
+mod survey;
 mod sweep;
 mod upload;
 mod window;
@@ -54,8 +56,9 @@ struct Inner {
     boot: Boot,
     holds: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
     known: known::Known,
+    lost: lost::Lost,
     /// Keeps the folder ours for as long as anything uses it.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl Disk {
@@ -65,7 +68,8 @@ impl Disk {
             files::create_folders(&layout)?;
             let lock = files::lock(layout.lock(), LOCK_PATIENCE)?;
             let known = known::Known::default();
-            let inner = Inner { layout, boot, holds: Mutex::default(), known, _lock: lock };
+            let lost = lost::Lost::default();
+            let inner = Inner { layout, boot, holds: Mutex::default(), known, lost, _lock: Some(lock) };
             inner.forget_what_another_boot_left()?;
             Ok(inner)
         })
@@ -76,6 +80,7 @@ impl Disk {
     pub(super) async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
         let mutex = self.inner.hold_of(upload);
         let guard = tokio::time::timeout(HOLD_PATIENCE, mutex.lock_owned()).await.map_err(|_| Error::Busy)?;
+        self.inner.bury(upload)?;
         match Held::load_small(&self.inner, upload, guard)? {
             Ok(held) => Ok(held),
             Err(guard) => {
@@ -88,6 +93,9 @@ impl Disk {
     pub(super) async fn length(&self, upload: &UploadId) -> Result<u64, Error> {
         let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
         blocking("read the state of an upload", move || {
+            if inner.is_lost(&upload) {
+                return Ok(0);
+            }
             let found = state::load(&inner.layout.state(&upload), &inner.boot)?;
             if let Some(record) = found.and_then(|found| found.current) {
                 return Ok(record.length);

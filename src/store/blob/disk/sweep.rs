@@ -89,7 +89,12 @@ impl Inner {
 
 /// Calls `take` for every entry; files that vanish meanwhile are skipped.
 fn each_entry(folder: &Path, mut take: impl FnMut(DirEntry) -> io::Result<()>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        // A shard that somebody has removed: what lay in it is missed by those who look for it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
         match take(entry?) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             other => other?,
