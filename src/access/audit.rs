@@ -2,8 +2,8 @@
 //!
 //! Lines go to segments `<folder>/<UTC time>-<number>.jsonl`, append-only. A segment is closed at
 //! [`Settings::segment_bytes`]; the oldest are removed beyond [`Settings::keep_segments`], so the trail never
-//! fills the disk. Writing happens on a thread of its own behind a bounded queue: when the disk cannot keep
-//! up, callers wait, they are not answered without a record being queued. A line:
+//! fills the disk. Writing happens on a thread of its own behind a bounded buffer (`trail.rs`): when the disk
+//! cannot keep up, callers wait, they are not answered without a record being queued. A line:
 //!
 //! ```json
 //! {"eventVersion":"1.11","eventTime":"2026-11-23T12:00:00Z","eventSource":"ecr.amazonaws.com",
@@ -13,24 +13,29 @@
 //!  "decision":"allowed","decidedBy":"…"}
 //! ```
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+mod trail;
+
+use std::cell::RefCell;
+use std::fmt::{self, Display};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use policy::{Decision, Reason};
 use serde::Serialize;
 
+use self::trail::Trail;
 use super::allowed::Check;
 use super::caller::Caller;
 use crate::environment::Environment;
 
-/// Records that may wait for the disk before callers do.
-const QUEUE: usize = 4096;
+/// A longer record's room is given back: one with a user agent of several KiB.
+const KEPT_BYTES: usize = 4 * 1024;
 
-/// Bytes that are gathered for one write at most; a segment may exceed its size by as much.
-const WRITE_BYTES: usize = 64 * 1024;
+thread_local! {
+    /// Where a thread puts its record together, so that a decision allocates nothing for it.
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Where the trail lies and how much of it is kept.
 #[derive(Debug, Clone)]
@@ -46,7 +51,7 @@ pub struct Settings {
 /// The writing end of the audit trail. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Audit {
-    queue: SyncSender<Vec<u8>>,
+    trail: Arc<Trail>,
     environment: Environment,
 }
 
@@ -54,12 +59,12 @@ pub struct Audit {
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     event_version: &'static str,
-    event_time: String,
-    event_source: String,
+    event_time: Shown<aws::Timestamp>,
+    event_source: Shown<fmt::Arguments<'a>>,
     event_name: &'a str,
     aws_region: &'a str,
     #[serde(rename = "sourceIPAddress")]
-    source_ip_address: String,
+    source_ip_address: IpAddr,
     user_agent: Option<&'a str>,
     user_identity: UserIdentity<'a>,
     #[serde(rename = "requestID")]
@@ -68,7 +73,7 @@ struct Record<'a> {
     recipient_account_id: &'a str,
     decision: &'static str,
     error_code: Option<&'static str>,
-    decided_by: String,
+    decided_by: Shown<DecidedBy<'a>>,
 }
 
 #[derive(Serialize)]
@@ -86,11 +91,8 @@ impl Audit {
     /// # Errors
     /// When the folder or the first segment cannot be made.
     pub fn open(settings: Settings, environment: Environment) -> std::io::Result<Self> {
-        std::fs::create_dir_all(&settings.folder)?;
-        let mut segment = Segment::create(settings, environment.clone())?;
-        let (queue, records) = sync_channel(QUEUE);
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || write(&mut segment, &records))?;
-        Ok(Self { queue, environment })
+        let trail = Arc::new(Trail::open(settings, environment.clone())?);
+        Ok(Self { trail, environment })
     }
 
     /// Queues one decision.
@@ -99,11 +101,11 @@ impl Audit {
         let allowed = matches!(decision, Decision::Allowed(_));
         let record = Record {
             event_version: "1.11",
-            event_time: aws::Timestamp::from_microseconds(self.environment.now()).to_string(),
-            event_source: format!("{service}.amazonaws.com"),
+            event_time: Shown(aws::Timestamp::from_microseconds(self.environment.now())),
+            event_source: Shown(format_args!("{service}.amazonaws.com")),
             event_name: name,
             aws_region: caller.region.as_str(),
-            source_ip_address: caller.origin.address.to_string(),
+            source_ip_address: caller.origin.address,
             user_agent: caller.origin.user_agent.as_deref(),
             user_identity: UserIdentity {
                 arn: caller.principal.arn(),
@@ -116,108 +118,50 @@ impl Audit {
             recipient_account_id: check.resource.account().as_str(),
             decision: if allowed { "allowed" } else { "denied" },
             error_code: (!allowed).then_some("AccessDenied"),
-            decided_by: decided_by(decision),
+            decided_by: Shown(DecidedBy(decision)),
         };
-        match serde_json::to_vec(&record) {
-            Ok(mut line) => {
-                line.push(b'\n');
-                // The queue is full only when the disk stalls; then this thread waits for it.
-                if self.queue.send(line).is_err() {
-                    tracing::error!("the audit trail's writer has ended; a decision was not recorded");
-                }
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            if let Err(error) = serde_json::to_writer(&mut *line, &record) {
+                tracing::error!(%error, "an audit record could not be written");
+                return;
             }
-            Err(error) => tracing::error!(%error, "an audit record could not be written"),
-        }
+            line.push(b'\n');
+            if self.trail.append(line).is_err() {
+                tracing::error!("the audit trail's writer has ended; a decision was not recorded");
+            }
+            line.shrink_to(KEPT_BYTES);
+        });
+    }
+}
+
+/// Written as its text.
+struct Shown<T>(T);
+
+impl<T: Display> Serialize for Shown<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
     }
 }
 
 /// Which policy decided, and which of its statements: `arn:aws:iam::aws:policy/X#Sid`.
-fn decided_by(decision: &Decision) -> String {
-    let statement = match decision {
-        Decision::Allowed(Reason::Root) => return "the account's root".to_owned(),
-        Decision::Allowed(Reason::NeverDenied) => return "never denied".to_owned(),
-        Decision::Allowed(Reason::Statement(statement)) => statement,
-        Decision::Denied(denial) => match &denial.statement {
-            Some(statement) => statement,
-            None => return format!("no {:?} policy allows it", denial.policy_type),
-        },
-    };
-    let index = statement.index().to_string();
-    format!("{:?}#{}", statement.source(), statement.sid().unwrap_or(&index))
-}
+struct DecidedBy<'a>(&'a Decision);
 
-fn write(segment: &mut Segment, records: &Receiver<Vec<u8>>) {
-    while let Ok(mut lines) = records.recv() {
-        // What has come meanwhile goes with it: under load one system call writes many lines.
-        while lines.len() < WRITE_BYTES
-            && let Ok(line) = records.try_recv()
-        {
-            lines.extend_from_slice(&line);
+impl Display for DecidedBy<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let statement = match self.0 {
+            Decision::Allowed(Reason::Root) => return formatter.write_str("the account's root"),
+            Decision::Allowed(Reason::NeverDenied) => return formatter.write_str("never denied"),
+            Decision::Allowed(Reason::Statement(statement)) => statement,
+            Decision::Denied(denial) => match &denial.statement {
+                Some(statement) => statement,
+                None => return write!(formatter, "no {:?} policy allows it", denial.policy_type),
+            },
+        };
+        write!(formatter, "{:?}#", statement.source())?;
+        match statement.sid() {
+            Some(sid) => formatter.write_str(sid),
+            None => write!(formatter, "{}", statement.index()),
         }
-        if let Err(error) = segment.append(&lines) {
-            tracing::error!(%error, "an audit record could not be written");
-        }
-    }
-}
-
-struct Segment {
-    settings: Settings,
-    environment: Environment,
-    file: File,
-    bytes: u64,
-    number: u64,
-}
-
-impl Segment {
-    fn create(settings: Settings, environment: Environment) -> std::io::Result<Self> {
-        let file = Self::next(&settings.folder, &environment, 0)?;
-        Ok(Self { settings, environment, file, bytes: 0, number: 1 })
-    }
-
-    fn next(folder: &Path, environment: &Environment, number: u64) -> std::io::Result<File> {
-        // Microseconds since the epoch have sixteen digits until the year 2286, so names sort by time.
-        let name = format!("{:016}-{number:06}.jsonl", environment.now());
-        OpenOptions::new().create(true).append(true).mode(0o600).open(folder.join(name))
-    }
-
-    fn append(&mut self, line: &[u8]) -> std::io::Result<()> {
-        if self.bytes >= self.settings.segment_bytes {
-            self.file = Self::next(&self.settings.folder, &self.environment, self.number)?;
-            self.number += 1;
-            self.bytes = 0;
-            self.remove_oldest()?;
-        }
-        self.file.write_all(line)?;
-        self.bytes += u64::try_from(line.len()).unwrap_or(0);
-        Ok(())
-    }
-
-    fn remove_oldest(&self) -> std::io::Result<()> {
-        let mut names: Vec<PathBuf> = std::fs::read_dir(&self.settings.folder)?
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
-            .collect();
-        names.sort();
-        let excess = names.len().saturating_sub(self.settings.keep_segments.max(1));
-        for path in names.into_iter().take(excess) {
-            std::fs::remove_file(path)?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn segments_rotate_and_the_oldest_go() {
-        let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { folder: folder.path().to_owned(), segment_bytes: 10, keep_segments: 3 };
-        let mut segment = Segment::create(settings, Environment::system()).unwrap();
-        for _ in 0..20 {
-            segment.append(b"0123456789\n").unwrap();
-        }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 }

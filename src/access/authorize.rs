@@ -42,10 +42,10 @@ impl Guard {
     /// [`AccessError::Denied`] for the first check that is not allowed.
     pub async fn authorize(&self, caller: &Arc<Caller>, checks: Vec<Check>) -> Result<Grant, AccessError> {
         let policies = self.policies(caller).await?;
-        let base = self.base_context(caller);
+        let mut base = self.base_context(caller);
         let mut known: Option<(Repository, Option<AccessFacts>)> = None;
         let mut missing = Vec::new();
-        for check in &checks {
+        for (number, check) in checks.iter().enumerate() {
             let facts = match &check.resource {
                 Resource::Repository(repository) => {
                     if known.as_ref().is_none_or(|(other, _)| other != repository) {
@@ -59,7 +59,10 @@ impl Guard {
                 }
                 _ => None,
             };
-            let decision = decide(caller, check, &policies, facts, &base);
+            // Nearly every operation has one check: then nothing is copied.
+            let is_last = number + 1 == checks.len();
+            let context = if is_last { std::mem::take(&mut base) } else { base.clone() };
+            let decision = decide(caller, check, &policies, facts, context);
             self.audit.record(caller, check, &decision);
             if let Decision::Denied(denial) = decision {
                 if denial.note == Some(DenialNote::UnreadablePolicy) {
@@ -94,7 +97,7 @@ impl Guard {
                 Resource::Repository(repository) => self.catalog.access_facts(repository).await?,
                 _ => None,
             };
-            let decision = decide(caller, &check, &policies, facts.as_ref(), &base);
+            let decision = decide(caller, &check, &policies, facts.as_ref(), base.clone());
             if matches!(decision, Decision::Allowed(_)) {
                 self.audit.record(caller, &check, &decision);
                 return Ok(Some(Grant::new(Arc::clone(caller), vec![check], Vec::new())));
@@ -115,7 +118,7 @@ impl Guard {
         proposed: &AccessFacts,
     ) -> Result<bool, AccessError> {
         let policies = self.policies(caller).await?;
-        let decision = decide(caller, check, &policies, Some(proposed), &self.base_context(caller));
+        let decision = decide(caller, check, &policies, Some(proposed), self.base_context(caller));
         Ok(matches!(decision, Decision::Allowed(_)))
     }
 
@@ -130,26 +133,26 @@ impl Guard {
         let mut context = Context::new();
         caller.principal.context(&mut context);
         let now = self.environment.now();
-        context.set("aws:CurrentTime", aws::Timestamp::from_microseconds(now).to_string());
-        context.set("aws:EpochTime", now.div_euclid(SECOND).to_string());
-        context.set("aws:SourceIp", caller.origin.address.to_string());
-        context.set("aws:SecureTransport", caller.origin.is_secure.to_string());
-        context.set("aws:RequestedRegion", caller.region.as_str());
-        context.set("aws:ViaAWSService", "false");
-        context.set("aws:PrincipalIsAWSService", "false");
+        context.set_known("aws:currenttime", aws::Timestamp::from_microseconds(now).to_string());
+        context.set_known("aws:epochtime", now.div_euclid(SECOND).to_string());
+        context.set_known("aws:sourceip", caller.origin.address.to_string());
+        context.set_known("aws:securetransport", caller.origin.is_secure.to_string());
+        context.set_known("aws:requestedregion", caller.region.as_str());
+        context.set_known("aws:viaawsservice", "false");
+        context.set_known("aws:principalisawsservice", "false");
         if let Some(agent) = &caller.origin.user_agent {
-            context.set("aws:UserAgent", agent.as_str());
+            context.set_known("aws:useragent", agent.as_str());
         }
         if let Some(referer) = &caller.origin.referer {
-            context.set("aws:Referer", referer.as_str());
+            context.set_known("aws:referer", referer.as_str());
         }
         if let Some(session) = &caller.credential.session {
             let issued = aws::Timestamp::from_microseconds(session.issued_at).to_string();
-            context.set("aws:TokenIssueTime", issued);
+            context.set_known("aws:tokenissuetime", issued);
             // Absent for long-term keys on purpose: the BoolIfExists idiom depends on it.
-            context.set("aws:MultiFactorAuthPresent", "false");
+            context.set_known("aws:multifactorauthpresent", "false");
             if let Some(source) = &session.source_identity {
-                context.set("aws:SourceIdentity", source.as_str());
+                context.set_known("aws:sourceidentity", source.as_str());
             }
         }
         context
@@ -161,11 +164,10 @@ fn decide(
     check: &Check,
     policies: &Policies,
     facts: Option<&AccessFacts>,
-    base: &Context,
+    mut context: Context,
 ) -> Decision {
-    let mut context = base.clone();
     context.extend(&check.context);
-    context.set("aws:ResourceAccount", check.resource.account().as_str());
+    context.set_known("aws:resourceaccount", check.resource.account().as_str());
     for (key, value) in facts.map(|facts| facts.tags.as_slice()).unwrap_or_default() {
         // Both names exist for every repository action (service authorization reference of ECR).
         context.set(&format!("aws:ResourceTag/{key}"), value.as_str());

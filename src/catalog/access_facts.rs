@@ -52,7 +52,7 @@ impl Catalog {
     /// # Errors
     /// [`Error::Internal`] when the row cannot be read: then nothing is allowed.
     pub async fn access_facts(&self, repository: &Repository) -> Result<Option<AccessFacts>, Error> {
-        self.cached_facts(repository, self.load_access_facts(repository)).await
+        self.cached_facts(repository, async || self.load_access_facts(repository).await).await
     }
 
     async fn load_access_facts(&self, repository: &Repository) -> Result<Option<AccessFacts>, Error> {

@@ -153,7 +153,7 @@ impl Catalog {
     }
 
     async fn open(&self, repository: &Repository, digest: &Digest) -> Result<Option<Reader>, Error> {
-        let link = async { Ok(self.linked_layer(repository, digest).await?.map(|found| found.object)) };
+        let link = async || Ok(self.linked_layer(repository, digest).await?.map(|found| found.object));
         let Some(object) = self.cached_link(repository, digest, link).await? else {
             self.require_repository(repository).await?;
             return Ok(None);

@@ -72,19 +72,22 @@ fn key(repository: &Repository, inside: &str) -> String {
     parts.join("\n")
 }
 
+// What loads is made and boxed only when it is needed: the state of a statement would be copied along with every hit.
 impl Catalog {
     /// The facts of a repository from memory, else what `load` gives.
     pub(super) async fn cached_facts(
         &self,
         repository: &Repository,
-        load: impl Future<Output = Result<Option<AccessFacts>, Error>>,
+        load: impl AsyncFnOnce() -> Result<Option<AccessFacts>, Error>,
     ) -> Result<Option<AccessFacts>, Error> {
-        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else { return load.await };
+        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
+            return Box::pin(load()).await;
+        };
         let key = key(repository, "");
         if let Some(facts) = self.read_cache.facts.get(key.as_str(), stamp) {
             return Ok(Some(facts));
         }
-        let loaded = load.await?;
+        let loaded = Box::pin(load()).await?;
         if let Some(facts) = &loaded {
             let bytes = facts.tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
             self.read_cache.facts.put(key, stamp, facts.clone(), bytes);
@@ -97,9 +100,11 @@ impl Catalog {
         &self,
         repository: &Repository,
         reference: &Reference,
-        load: impl Future<Output = Result<Option<StoredImage>, Error>>,
+        load: impl AsyncFnOnce() -> Result<Option<StoredImage>, Error>,
     ) -> Result<Option<StoredImage>, Error> {
-        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else { return load.await };
+        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
+            return Box::pin(load()).await;
+        };
         // A digest has a colon, a tag has none.
         let inside = match reference {
             Reference::Tag(tag) => tag.as_str(),
@@ -109,7 +114,7 @@ impl Catalog {
         if let Some(image) = self.read_cache.images.get(key.as_str(), stamp) {
             return Ok(Some(image));
         }
-        let loaded = load.await?;
+        let loaded = Box::pin(load()).await?;
         if let Some(image) = &loaded {
             let bytes = image.manifest.len() + image.media_type.len();
             self.read_cache.images.put(key, stamp, image.clone(), bytes);
@@ -122,15 +127,15 @@ impl Catalog {
         &self,
         repository: &Repository,
         digest: &Digest,
-        load: impl Future<Output = Result<Option<Object>, Error>>,
+        load: impl AsyncFnOnce() -> Result<Option<Object>, Error>,
     ) -> Result<Option<Object>, Error> {
         let scopes = (repository_scope(repository), Some(blob_scope(digest)));
-        let Some(stamp) = self.database.stamp(scopes.0, scopes.1) else { return load.await };
+        let Some(stamp) = self.database.stamp(scopes.0, scopes.1) else { return Box::pin(load()).await };
         let key = key(repository, digest.as_str());
         if let Some(object) = self.read_cache.links.get(key.as_str(), stamp) {
             return Ok(Some(object));
         }
-        let loaded = load.await?;
+        let loaded = Box::pin(load()).await?;
         if let Some(object) = &loaded {
             self.read_cache.links.put(key, stamp, object.clone(), digest.as_str().len());
         }

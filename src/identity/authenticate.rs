@@ -75,8 +75,9 @@ impl IdentityRoom {
             return Ok(self.unless_expired(found));
         }
         let found = match session_token {
-            Some(token) => self.authenticate_session(access_key_id, token).await?,
-            None => self.authenticate_key(access_key_id).await?,
+            // Boxed, so that what was found in memory does not pay for the room of these.
+            Some(token) => Box::pin(self.authenticate_session(access_key_id, token)).await?,
+            None => Box::pin(self.authenticate_key(access_key_id)).await?,
         };
         if let (Some(stamp), Lookup::Found(found)) = (stamp, &found) {
             self.caches.holders.put(key, stamp, Arc::clone(found), found.weight());

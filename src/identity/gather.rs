@@ -69,7 +69,7 @@ impl IdentityRoom {
             None => Policies::default(),
         };
         if let Some(session) = session.filter(|session| session.is_restricted) {
-            policies.session = Some(self.session_policies(session, stamp).await?);
+            policies.session = Some(Box::pin(self.session_policies(session, stamp)).await?);
         }
         Ok(policies)
     }
@@ -84,11 +84,24 @@ impl IdentityRoom {
         let present = match (stamp, generation) {
             (Some(stamp), _) => Some(Proof::Stamp(stamp)),
             (None, Some(generation)) => Some(Proof::Generation(generation)),
-            (None, None) => cache::generation(&mut &self.database, account).await?.map(Proof::Generation),
+            (None, None) => {
+                let generation = Box::pin(cache::generation(&mut &self.database, account)).await?;
+                generation.map(Proof::Generation)
+            }
         };
         if let Some(kept) = present.and_then(|proof| self.caches.policies.get(id.as_bytes(), proof)) {
             return Ok(kept);
         }
+        // Boxed, so that what was found in memory does not pay for the room of this.
+        Box::pin(self.load_identity_policies(account, id, stamp)).await
+    }
+
+    async fn load_identity_policies(
+        &self,
+        account: &AccountId,
+        id: &str,
+        stamp: Option<Stamp>,
+    ) -> Result<Policies, Error> {
         let mut snapshot = self.database.snapshot().await?;
         let proof = match stamp {
             Some(stamp) => Some(Proof::Stamp(stamp)),

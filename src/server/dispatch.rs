@@ -156,8 +156,7 @@ async fn read_form(mut body: RequestBody) -> Result<Bytes, failure::FormRefusal>
 
 /// A UUID of version 4. Without randomness the id is nil: nothing that needs secrets will succeed then anyway.
 fn request_id(hall: &Hall) -> String {
-    let bytes = hall.environment.random::<16>().unwrap_or_default();
-    uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().to_string()
+    hall.environment.request_id().unwrap_or_default().hyphenated().to_string()
 }
 
 /// Shared with the record, so that the log knows the bytes of a body that its door gave away.

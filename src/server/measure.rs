@@ -17,11 +17,13 @@
 //! | `longshore_panics_total` | | requests that broke |
 //! | `process_resident_memory_bytes` | | memory of the process |
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use http::StatusCode;
-use metrics::{counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 use super::face::Face;
@@ -82,7 +84,6 @@ impl Measures {
     }
 
     pub(super) fn request(&self, request: &Request) {
-        let Request { door, operation, .. } = *request;
         let status = match request.status.map(|status| status.as_u16() / 100) {
             Some(1) => "1xx",
             Some(2) => "2xx",
@@ -91,20 +92,26 @@ impl Measures {
             Some(5) => "5xx",
             _ => "none",
         };
-        counter!("longshore_requests_total", "door" => door, "operation" => operation, "status" => status)
-            .increment(1);
-        histogram!("longshore_request_duration_seconds", "door" => door, "operation" => operation)
-            .record(request.duration.as_secs_f64());
-        counter!("longshore_request_bytes_total", "door" => door, "operation" => operation)
-            .increment(request.received);
-        counter!("longshore_response_bytes_total", "door" => door, "operation" => operation)
-            .increment(request.sent);
+        KNOWN.with_borrow_mut(|known| {
+            let of = known
+                .requests
+                .entry((request.door, request.operation, status))
+                .or_insert_with(|| OfRequests::new(request.door, request.operation, status));
+            of.requests.increment(1);
+            of.duration.record(request.duration.as_secs_f64());
+            of.received.increment(request.received);
+            of.sent.increment(request.sent);
+        });
     }
 
     pub(super) fn in_flight(&self, face: Face) -> InFlight {
-        let door = face.name();
-        gauge!("longshore_requests_in_flight", "door" => door).increment(1.0);
-        InFlight { door }
+        let gauge = KNOWN.with_borrow_mut(|known| {
+            let door = face.name();
+            let gauge = || gauge!("longshore_requests_in_flight", "door" => door);
+            known.in_flight.entry(door).or_insert_with(gauge).clone()
+        });
+        gauge.increment(1.0);
+        InFlight(gauge)
     }
 
     pub(super) fn connection(&self) -> Connected {
@@ -121,15 +128,53 @@ impl Measures {
     }
 }
 
+thread_local! {
+    /// To find a counter by its labels takes the recorder as long as to evaluate a policy.
+    static KNOWN: RefCell<Known> = RefCell::new(Known::default());
+}
+
+/// Counters that this thread has used. Bounded: labels have few values.
+#[derive(Default)]
+struct Known {
+    requests: HashMap<(&'static str, &'static str, &'static str), OfRequests>,
+    in_flight: HashMap<&'static str, Gauge>,
+}
+
+/// The counters of one door, operation and class of status.
+struct OfRequests {
+    requests: Counter,
+    duration: Histogram,
+    received: Counter,
+    sent: Counter,
+}
+
+impl OfRequests {
+    fn new(door: &'static str, operation: &'static str, status: &'static str) -> Self {
+        Self {
+            requests: counter!(
+                "longshore_requests_total", "door" => door, "operation" => operation, "status" => status
+            ),
+            duration: histogram!(
+                "longshore_request_duration_seconds", "door" => door, "operation" => operation
+            ),
+            received: counter!("longshore_request_bytes_total", "door" => door, "operation" => operation),
+            sent: counter!("longshore_response_bytes_total", "door" => door, "operation" => operation),
+        }
+    }
+}
+
 /// One request in flight, until it is dropped.
-#[derive(Debug)]
-pub(super) struct InFlight {
-    door: &'static str,
+pub(super) struct InFlight(Gauge);
+
+impl std::fmt::Debug for InFlight {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("InFlight")
+    }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        gauge!("longshore_requests_in_flight", "door" => self.door).decrement(1.0);
+        self.0.decrement(1.0);
     }
 }
 

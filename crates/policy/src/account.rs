@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Twelve ASCII digits that name an account, leading zeros kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AccountId(Box<str>);
+pub struct AccountId(Arc<str>);
 
 /// The text was not exactly twelve ASCII digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,6 +6,7 @@
 //!
 //! INVARIANT: a key is present exactly when it has at least one value; an empty list means absent.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The condition keys of one request and their values.
@@ -18,7 +19,7 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    entries: BTreeMap<String, Values>,
+    entries: BTreeMap<Cow<'static, str>, Values>,
 }
 
 /// The values of one key.
@@ -30,8 +31,13 @@ pub(crate) enum Values {
 }
 
 /// Folds a condition key for comparison.
-pub(crate) fn fold(key: &str) -> String {
-    key.to_lowercase()
+pub(crate) fn fold(key: &str) -> Cow<'_, str> {
+    // What the program asks for is folded already, and nothing is copied then.
+    if key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        Cow::Borrowed(key)
+    } else {
+        Cow::Owned(key.to_lowercase())
+    }
 }
 
 impl Context {
@@ -42,7 +48,13 @@ impl Context {
 
     /// Sets a single-valued key; replaces what the key had before. An empty text is a value.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.entries.insert(fold(key), Values::One(value.into()));
+        self.entries.insert(fold(key).into_owned().into(), Values::One(value.into()));
+    }
+
+    /// As [`Context::set`], for a key that the program knows, written in lower case: it is not copied.
+    pub fn set_known(&mut self, folded: &'static str, value: impl Into<String>) {
+        debug_assert_eq!(folded, fold(folded), "a known key is written in lower case");
+        self.entries.insert(Cow::Borrowed(folded), Values::One(value.into()));
     }
 
     /// Sets a multi-valued key such as `aws:TagKeys`; an empty list removes the key.
@@ -51,9 +63,9 @@ impl Context {
     pub fn set_list<T: Into<String>>(&mut self, key: &str, values: impl IntoIterator<Item = T>) {
         let values: Vec<String> = values.into_iter().map(Into::into).collect();
         if values.is_empty() {
-            self.entries.remove(&fold(key));
+            self.entries.remove(fold(key).as_ref());
         } else {
-            self.entries.insert(fold(key), Values::Many(values));
+            self.entries.insert(fold(key).into_owned().into(), Values::Many(values));
         }
     }
 
@@ -64,12 +76,12 @@ impl Context {
 
     /// Sets a binary key; only `BinaryEquals` and `Null` see it.
     pub fn set_binary(&mut self, key: &str, value: impl Into<Vec<u8>>) {
-        self.entries.insert(fold(key), Values::Binary(value.into()));
+        self.entries.insert(fold(key).into_owned().into(), Values::Binary(value.into()));
     }
 
     /// Removes a key; absent keys are no error.
     pub fn remove(&mut self, key: &str) {
-        self.entries.remove(&fold(key));
+        self.entries.remove(fold(key).as_ref());
     }
 
     /// The value of a single-valued text key; `None` when absent, multi-valued or binary.
@@ -88,12 +100,12 @@ impl Context {
 
     /// True when the key has any value.
     pub fn contains(&self, key: &str) -> bool {
-        self.entries.contains_key(&fold(key))
+        self.entries.contains_key(fold(key).as_ref())
     }
 
     /// The keys present, folded to lower case, in order.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.entries.keys().map(String::as_str)
+        self.entries.keys().map(AsRef::as_ref)
     }
 
     /// As [`Context::get`] for a key that is folded already.

@@ -135,33 +135,33 @@ impl Principal {
     /// principal can match.
     pub fn context(&self, context: &mut Context) {
         for key in
-            ["aws:PrincipalArn", "aws:PrincipalAccount", "aws:PrincipalType", "aws:userid", "aws:username"]
+            ["aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:userid", "aws:username"]
         {
             context.remove(key);
         }
         let service = matches!(self, Principal::Service { .. });
-        context.set("aws:PrincipalIsAWSService", if service { "true" } else { "false" });
+        context.set_known("aws:principalisawsservice", if service { "true" } else { "false" });
         let (kind, tags): (&str, &[(String, String)]) = match self {
             Principal::Root { .. } => ("Account", &[]),
             Principal::User { name, tags, .. } => {
-                context.set("aws:username", name.clone());
+                context.set_known("aws:username", name.clone());
                 ("User", tags)
             }
             Principal::RoleSession { tags, .. } => ("AssumedRole", tags),
             Principal::FederatedUser { tags, .. } => ("FederatedUser", tags),
             Principal::WebIdentity { provider_arn, .. } => {
-                context.set("aws:FederatedProvider", provider_arn.clone());
+                context.set_known("aws:federatedprovider", provider_arn.clone());
                 return;
             }
             Principal::Service { name, .. } => {
-                context.set("aws:PrincipalServiceName", name.clone());
+                context.set_known("aws:principalservicename", name.clone());
                 return;
             }
         };
-        context.set("aws:PrincipalType", kind);
-        context.set("aws:PrincipalAccount", self.account().as_str());
-        context.set("aws:PrincipalArn", self.role_arn().unwrap_or_else(|| self.arn()));
-        context.set("aws:userid", self.user_id());
+        context.set_known("aws:principaltype", kind);
+        context.set_known("aws:principalaccount", self.account().as_str());
+        context.set_known("aws:principalarn", self.role_arn().unwrap_or_else(|| self.arn()));
+        context.set_known("aws:userid", self.user_id());
         for (key, value) in tags {
             context.set(&format!("aws:PrincipalTag/{key}"), value.clone());
         }

@@ -4,10 +4,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A region name: 1 to 64 characters of `a-z`, `0-9` and `-`, such as `eu-central-1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Region(Box<str>);
+pub struct Region(Arc<str>);
 
 /// The text is empty, longer than 64 characters, or has a character outside `a-z0-9-`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,6 +18,17 @@ use crate::api::{Services, request_tags};
 use crate::catalog;
 use crate::catalog::creation_template::CreationTemplate;
 
+/// Whether the operation begins a push to a repository that the guard did not find.
+pub(super) fn may_be_needed(
+    operation: &Operation,
+    registry: &crate::access::Registry,
+    grant: &Grant,
+) -> bool {
+    operation.begins_push_to().is_some_and(|name| {
+        grant.found_missing(&Repository { registry: registry.clone(), name: name.clone() })
+    })
+}
+
 /// Makes the repository of a push that the guard found missing; gives the grant under which to go on.
 ///
 /// That grant is a new one after a creation: the repository has a policy and tags then, which may forbid what was
@@ -34,9 +45,6 @@ pub(super) async fn on_push(
 ) -> Result<Grant, Error> {
     let Some(name) = operation.begins_push_to() else { return Ok(grant) };
     let repository = Repository { registry: registry.clone(), name: name.clone() };
-    if !grant.found_missing(&repository) {
-        return Ok(grant);
-    }
     // Without a template the operation itself says that the repository does not exist.
     let Some(template) = template(services, operation, &grant).await? else { return Ok(grant) };
     let tags = template.resource_tags.as_slice();

@@ -90,9 +90,13 @@ async fn admit(
     caller: &Arc<Caller>,
 ) -> Result<Grant, Error> {
     let grant = checks::checks(operation, registry).authorize(&services.guard, caller).await?;
-    creation::on_push(services, operation, registry, grant).await
+    if creation::may_be_needed(operation, registry, &grant) {
+        return Box::pin(creation::on_push(services, operation, registry, grant)).await;
+    }
+    Ok(grant)
 }
 
+/// All but the pulls are boxed: those are answered from memory and shall not carry the room of the others.
 async fn dispatch(
     services: &Services,
     grant: &Grant,
@@ -101,37 +105,42 @@ async fn dispatch(
 ) -> Result<Outgoing, Error> {
     match operation {
         Operation::Base => Ok(base()),
-        Operation::Catalog(page) => listings::repositories(services, grant, &page).await,
-        Operation::ListTags(name, page) => listings::tags(services, grant, &name, &page).await,
+        Operation::Catalog(page) => Box::pin(listings::repositories(services, grant, &page)).await,
+        Operation::ListTags(name, page) => Box::pin(listings::tags(services, grant, &name, &page)).await,
         Operation::GetManifest(_, reference) => manifests::get(services, grant, &reference, &incoming).await,
         Operation::PutManifest(name, target) => {
-            manifests::put(services, grant, &name, target, incoming).await
+            Box::pin(manifests::put(services, grant, &name, target, incoming)).await
         }
-        Operation::DeleteManifest(_, reference) => manifests::delete(services, grant, &reference).await,
+        Operation::DeleteManifest(_, reference) => {
+            Box::pin(manifests::delete(services, grant, &reference)).await
+        }
         Operation::ListReferrers { name, subject, artifact_type, page } => {
-            listings::referrers(services, grant, &name, &subject, artifact_type.as_deref(), &page).await
+            Box::pin(listings::referrers(services, grant, &name, &subject, artifact_type.as_deref(), &page))
+                .await
         }
         Operation::GetBlob(_, digest) => blobs::get(services, grant, &digest, &incoming).await,
-        Operation::HeadBlob(_, digest) => blobs::head(services, grant, &digest, &incoming).await,
-        Operation::DeleteBlob(_, digest) => blobs::delete(services, grant, &digest).await,
-        Operation::StartUpload(name) => uploads::start(services, grant, &name).await,
+        Operation::HeadBlob(_, digest) => Box::pin(blobs::head(services, grant, &digest, &incoming)).await,
+        Operation::DeleteBlob(_, digest) => Box::pin(blobs::delete(services, grant, &digest)).await,
+        Operation::StartUpload(name) => Box::pin(uploads::start(services, grant, &name)).await,
         Operation::MountBlob { name, digest, from: Some(_) } => {
-            uploads::mount(services, grant, &name, &digest).await
+            Box::pin(uploads::mount(services, grant, &name, &digest)).await
         }
         Operation::MountBlob { name, digest, from: None } => {
-            uploads::mount_from_any(services, grant, &name, &digest).await
+            Box::pin(uploads::mount_from_any(services, grant, &name, &digest)).await
         }
         Operation::UploadWhole(name, digest) => {
-            uploads::whole(services, grant, &name, &digest, incoming).await
+            Box::pin(uploads::whole(services, grant, &name, &digest, incoming)).await
         }
-        Operation::UploadStatus(name, upload) => uploads::status(services, grant, &name, &upload).await,
+        Operation::UploadStatus(name, upload) => {
+            Box::pin(uploads::status(services, grant, &name, &upload)).await
+        }
         Operation::AppendUpload(name, upload) => {
-            uploads::append(services, grant, &name, &upload, incoming).await
+            Box::pin(uploads::append(services, grant, &name, &upload, incoming)).await
         }
         Operation::CompleteUpload(name, upload, digest) => {
-            uploads::complete(services, grant, &name, &upload, &digest, incoming).await
+            Box::pin(uploads::complete(services, grant, &name, &upload, &digest, incoming)).await
         }
-        Operation::AbortUpload(_, upload) => uploads::abort(services, grant, &upload).await,
+        Operation::AbortUpload(_, upload) => Box::pin(uploads::abort(services, grant, &upload)).await,
     }
 }
 

@@ -129,7 +129,7 @@ impl Catalog {
         repository: &Repository,
         reference: &Reference,
     ) -> Result<Option<StoredImage>, Error> {
-        self.cached_image(repository, reference, self.load_image(repository, reference)).await
+        self.cached_image(repository, reference, async || self.load_image(repository, reference).await).await
     }
 
     async fn load_image(

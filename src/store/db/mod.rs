@@ -165,7 +165,7 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(engine) => Ok(Transaction::Sqlite(engine.begin(durability).await?)),
             Engine::SqliteToRead(_) => Err(Error::Engine("the database is open to be read only".into())),
-            Engine::Postgres(engine) => Ok(Transaction::Postgres(engine.begin(durability).await?)),
+            Engine::Postgres(engine) => Ok(Transaction::Postgres(Box::pin(engine.begin(durability)).await?)),
         }
     }
 
@@ -177,11 +177,14 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(engine) => Ok(Snapshot::Sqlite(engine.snapshot().await?)),
             Engine::SqliteToRead(engine) => Ok(Snapshot::Sqlite(engine.snapshot().await?)),
-            Engine::Postgres(engine) => engine.snapshot().await,
+            Engine::Postgres(engine) => Box::pin(engine.snapshot()).await,
         }
     }
 
     /// Runs one reading statement outside any transaction and returns all rows.
+    ///
+    /// What waits for PostgreSQL is boxed, here and in [`Transaction`]: it has kilobytes, and every function that may
+    /// ask the database would carry them and be copied with them, also when the answer lies in memory.
     ///
     /// # Errors
     /// [`Error::Engine`] when the statement fails.
@@ -189,7 +192,7 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(engine) => engine.rows(sql, parameters).await,
             Engine::SqliteToRead(engine) => engine.rows(sql, parameters).await,
-            Engine::Postgres(engine) => engine.rows(sql, parameters).await,
+            Engine::Postgres(engine) => Box::pin(engine.rows(sql, parameters)).await,
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A file beside the database says two things. Whoever holds its lock is the one process that may keep rows in
 //! memory; everybody else adds a byte to it after each commit and before saying that it is done. The holder
-//! compares the file's length, which costs a fraction of a microsecond, whenever it relies on its memory: so what
-//! another process has acknowledged is seen by every request that begins afterwards.
+//! compares the file's length when it relies on its memory and its last look is older than [`FRESH`]. A process
+//! that has added a byte waits for longer than that before it says that it is done: so what another process has
+//! acknowledged is seen by every request that begins afterwards, and a request pays for no look of its own.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -21,6 +22,13 @@ const ENDING: &str = "-changes";
 /// How often a process without the lock tries to get it: the holder may have gone.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long a look of the holder counts.
+const FRESH: Duration = Duration::from_micros(500);
+
+/// How long a process that is not the holder waits after its byte: a look that the byte missed has become old, with
+/// room for clocks that two cores read a little apart.
+const SETTLING: Duration = Duration::from_millis(2);
+
 /// What one process knows of the others.
 #[derive(Debug, Clone)]
 pub(super) struct Neighbours(Arc<Inner>);
@@ -32,6 +40,10 @@ struct Inner {
     tried_at: Mutex<Option<Instant>>,
     /// The length of the file at the last look.
     seen: AtomicU64,
+    /// When the process began to look.
+    opened_at: Instant,
+    /// Until when the last look counts, in nanoseconds since `opened_at`; only looks that found nothing count.
+    fresh_until: AtomicU64,
 }
 
 /// What a look found.
@@ -56,6 +68,8 @@ impl Neighbours {
             is_holder: AtomicBool::new(false),
             tried_at: Mutex::new(None),
             seen: AtomicU64::new(u64::MAX),
+            opened_at: Instant::now(),
+            fresh_until: AtomicU64::new(0),
         };
         let neighbours = Self(Arc::new(inner));
         neighbours.look();
@@ -65,11 +79,20 @@ impl Neighbours {
     /// Compares with the last look.
     pub(super) fn look(&self) -> Look {
         let inner = &self.0;
+        // Before the file is looked at: the look counts from its beginning.
+        let now = inner.opened_at.elapsed();
+        if nanoseconds(now) < inner.fresh_until.load(Ordering::SeqCst) {
+            return Look::Unchanged;
+        }
         if !inner.is_holder.load(Ordering::SeqCst) && !self.take_lock() {
             return Look::Guest;
         }
         let Ok(length) = inner.file.metadata().map(|found| found.size()) else { return Look::Guest };
-        if inner.seen.load(Ordering::SeqCst) == length { Look::Unchanged } else { Look::Changed }
+        if inner.seen.load(Ordering::SeqCst) != length {
+            return Look::Changed;
+        }
+        inner.fresh_until.store(nanoseconds(now + FRESH), Ordering::SeqCst);
+        Look::Unchanged
     }
 
     /// Says that everything in memory is given up for the length that was found.
@@ -83,7 +106,7 @@ impl Neighbours {
         self.0.seen.store(length, Ordering::SeqCst);
     }
 
-    /// Tells the holder of a commit, unless this process is the holder.
+    /// Tells the holder of a commit, unless this process is the holder, and waits until it has surely heard.
     ///
     /// # Errors
     /// When the byte cannot be written: the commit is kept, but the holder may not know of it yet.
@@ -91,7 +114,9 @@ impl Neighbours {
         if self.0.is_holder.load(Ordering::SeqCst) {
             return Ok(());
         }
-        (&self.0.file).write_all(b".")
+        (&self.0.file).write_all(b".")?;
+        std::thread::sleep(SETTLING);
+        Ok(())
     }
 
     fn take_lock(&self) -> bool {
@@ -107,6 +132,10 @@ impl Neighbours {
         }
         taken
     }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -136,6 +165,13 @@ mod tests {
         assert_eq!(holder.look(), Look::Changed);
         holder.settle(|| {});
         assert_eq!(holder.look(), Look::Unchanged);
+        // However often the holder has just looked, it knows when the other one says that it is done.
+        for _ in 0..20 {
+            assert_eq!(holder.look(), Look::Unchanged);
+            guest.tell().unwrap();
+            assert_eq!(holder.look(), Look::Changed);
+            holder.settle(|| {});
+        }
 
         drop(holder);
         *guest.0.tried_at.lock().unwrap() = None;

@@ -29,7 +29,7 @@ impl Transaction {
     pub async fn execute(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<u64, Error> {
         match self {
             Self::Sqlite(open) => open.execute(sql, &parameters),
-            Self::Postgres(open) => postgres::execute(open.connection()?, sql, parameters).await,
+            Self::Postgres(open) => Box::pin(postgres::execute(open.connection()?, sql, parameters)).await,
         }
     }
 
@@ -41,7 +41,7 @@ impl Transaction {
     pub async fn execute_long(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<u64, Error> {
         match self {
             Self::Sqlite(open) => open.execute_long(sql, parameters).await,
-            Self::Postgres(open) => postgres::execute(open.connection()?, sql, parameters).await,
+            Self::Postgres(open) => Box::pin(postgres::execute(open.connection()?, sql, parameters)).await,
         }
     }
 
@@ -52,7 +52,7 @@ impl Transaction {
     pub async fn rows(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Self::Sqlite(open) => open.rows(sql, &parameters),
-            Self::Postgres(open) => postgres::rows(open.connection()?, sql, parameters).await,
+            Self::Postgres(open) => Box::pin(postgres::rows(open.connection()?, sql, parameters)).await,
         }
     }
 
@@ -79,7 +79,7 @@ impl Transaction {
     pub async fn commit(self) -> Result<(), Error> {
         match self {
             Self::Sqlite(open) => open.commit().await,
-            Self::Postgres(open) => open.commit().await,
+            Self::Postgres(open) => Box::pin(open.commit()).await,
         }
     }
 
@@ -87,7 +87,7 @@ impl Transaction {
     pub async fn rollback(self) {
         match self {
             Self::Sqlite(open) => drop(open),
-            Self::Postgres(open) => open.rollback().await,
+            Self::Postgres(open) => Box::pin(open.rollback()).await,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Snapshot {
     pub async fn rows(&mut self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Self::Sqlite(open) => open.rows(sql, parameters).await,
-            Self::Postgres(open) => postgres::rows(open, sql, parameters).await,
+            Self::Postgres(open) => Box::pin(postgres::rows(open, sql, parameters)).await,
         }
     }
 
