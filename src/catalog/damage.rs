@@ -19,8 +19,9 @@ use metrics::counter;
 use oci::Digest;
 use tokio::sync::{Semaphore, watch};
 
+use super::content::{Placed, has_digest};
 use super::{Catalog, Error};
-use crate::store::blob::{self, Generation, Object, Reader, Step, Through, Verdict};
+use crate::store::blob::{self, Generation, Object, Reader, Through, Verdict};
 use crate::{params, transaction};
 
 /// A blob up to this size is compared before the answer begins: at most a millisecond.
@@ -71,11 +72,11 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Busy`] when a small blob could not be compared.
-    pub(super) async fn first_check(&self, object: &Object, reader: Reader) -> Result<Option<Reader>, Error> {
+    pub(super) async fn first_check(&self, placed: &Placed, reader: Reader) -> Result<Option<Reader>, Error> {
         if reader.is_known_whole() {
             return Ok(Some(reader));
         }
-        let mut verdict = self.begin_check(object);
+        let mut verdict = self.begin_check(placed);
         if reader.length() > SMALL_BYTES {
             return Ok(Some(reader.withholding(verdict)));
         }
@@ -88,23 +89,23 @@ impl Catalog {
     }
 
     /// Compares an object, or joins those who wait for the same.
-    fn begin_check(&self, object: &Object) -> watch::Receiver<Option<Verdict>> {
+    fn begin_check(&self, placed: &Placed) -> watch::Receiver<Option<Verdict>> {
         let mut running = self.first_checks.running.lock().unwrap_or_else(PoisonError::into_inner);
         // A check that panicked has left a receiver without a sender; it must not be joined.
-        if let Some(verdict) = running.get(&object.generation).filter(|verdict| verdict.has_changed().is_ok())
-        {
+        let generation = &placed.object.generation;
+        if let Some(verdict) = running.get(generation).filter(|verdict| verdict.has_changed().is_ok()) {
             return verdict.clone();
         }
         let (sender, verdict) = watch::channel(None);
-        running.insert(object.generation.clone(), verdict.clone());
+        running.insert(generation.clone(), verdict.clone());
         drop(running);
-        let (room, object) = (self.clone(), object.clone());
+        let (room, placed) = (self.clone(), placed.clone());
         tokio::spawn(async move {
             let place = room.first_checks.places.acquire().await;
-            let found = room.inspect(&object, Through::Cache).await;
+            let found = room.inspect(&placed, Through::Cache).await;
             drop(place);
             let mut running = room.first_checks.running.lock().unwrap_or_else(PoisonError::into_inner);
-            running.remove(&object.generation);
+            running.remove(&placed.object.generation);
             drop(running);
             sender.send_replace(Some(found));
         });
@@ -116,28 +117,13 @@ impl Catalog {
     ///
     /// # Errors
     /// [`Error::Internal`] when that cannot be found out.
-    pub(super) async fn is_whole(&self, object: &Object) -> Result<bool, Error> {
-        match self.blobs.check(object).await {
+    pub(super) async fn is_whole(&self, placed: &Placed) -> Result<bool, Error> {
+        match self.look_at(placed).await {
             Ok(true) => Ok(true),
-            Ok(false) => Ok(self.inspect(object, Through::Cache).await == Verdict::Whole),
+            Ok(false) => Ok(self.inspect(placed, Through::Cache).await == Verdict::Whole),
             Err(blob::Error::Missing | blob::Error::Damaged { .. }) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Reads an object whole, compares it with its digest, and marks it when it is damaged.
-    pub(super) async fn inspect(&self, object: &Object, through: Through) -> Verdict {
-        let read = async {
-            let mut inspection = self.blobs.inspect(object, through).await?;
-            loop {
-                match inspection.step().await? {
-                    Step::More(next) => inspection = *next,
-                    Step::Whole => return Ok(true),
-                    Step::Rotten => return Ok(false),
-                }
-            }
-        };
-        self.judge(object, read.await).await
     }
 
     /// What the reading of an object means; marks it when it is damaged.
@@ -199,7 +185,7 @@ impl Catalog {
 
 /// Whether a manifest is what its digest says; the operator learns of it when it is not.
 pub(super) fn is_whole_manifest(digest: &Digest, bytes: &[u8]) -> bool {
-    let is_whole = Digest::of(digest.algorithm(), bytes) == *digest;
+    let is_whole = has_digest(bytes, digest);
     if !is_whole {
         counter!("longshore_damage_found_total", "kind" => "manifest").increment(1);
         tracing::error!(

@@ -18,8 +18,8 @@ mod tests;
 
 use oci::Digest;
 
+use super::content::Placed;
 use super::read_cache::MAX_KEPT_LAYER;
-use super::upload::stored_generation;
 use super::{Catalog, Error, repository_parameters};
 use crate::access::action::{BatchCheckLayerAvailability, GetDownloadUrlForLayer};
 use crate::access::{Allowed, LayerTicket, Repository};
@@ -36,9 +36,9 @@ pub enum LayerQuestion<'proof> {
     Pull(&'proof Allowed<GetDownloadUrlForLayer>),
 }
 
-const FIND: &str = "SELECT b.generation, b.size_bytes, l.review_after, l.repository_id FROM repository r \
-    JOIN blob_link l ON l.repository_id = r.id JOIN blob b ON b.digest = l.digest \
-    WHERE r.account = $1 AND r.region = $2 AND r.name = $3 AND l.digest = $4 AND b.state = 'ready'";
+const FIND: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), l.review_after, \
+    l.repository_id FROM repository r JOIN blob_link l ON l.repository_id = r.id \
+    JOIN blob b ON b.digest = l.digest LEFT JOIN blob_content c ON c.digest = b.digest WHERE r.account = $1 AND r.region = $2 AND r.name = $3 AND l.digest = $4 AND b.state = 'ready'";
 
 const EXTEND: &str = "UPDATE blob_link SET review_after = $3 \
     WHERE repository_id = $1 AND digest = $2 AND review_after IS NOT NULL";
@@ -48,20 +48,14 @@ const IS_REFERENCED: &str = "SELECT digest FROM image_reference \
 
 /// A layer of a repository.
 struct Found {
-    object: Object,
+    placed: Placed,
     review_after: Option<i64>,
     repository_id: String,
 }
 
 impl Found {
     fn read(digest: &Digest, row: &Row) -> Result<Self, Error> {
-        let size: i64 = row.get(1)?;
-        let object = Object {
-            digest: digest.clone(),
-            generation: stored_generation(&row.get::<String>(0)?)?,
-            size_bytes: u64::try_from(size).map_err(|error| Error::Internal(error.into()))?,
-        };
-        Ok(Self { object, review_after: row.get(2)?, repository_id: row.get(3)? })
+        Ok(Self { placed: Placed::read(digest, row)?, review_after: row.get(3)?, repository_id: row.get(4)? })
     }
 }
 
@@ -101,7 +95,7 @@ impl Catalog {
             LayerQuestion::Pull(allowed) => {
                 let repository = allowed.resource();
                 let found = self.whole_layer(repository, digest).await?;
-                (repository, found.map(|found| found.object.size_bytes))
+                (repository, found.map(|found| found.placed.object.size_bytes))
             }
         };
         if length.is_none() {
@@ -153,23 +147,27 @@ impl Catalog {
     }
 
     async fn open(&self, repository: &Repository, digest: &Digest) -> Result<Option<Reader>, Error> {
-        let link = async || Ok(self.linked_layer(repository, digest).await?.map(|found| found.object));
-        let Some(object) = self.cached_link(repository, digest, link).await? else {
+        let link = async || Ok(self.linked_layer(repository, digest).await?.map(|found| found.placed));
+        let Some(placed) = self.cached_link(repository, digest, link).await? else {
             self.require_repository(repository).await?;
             return Ok(None);
         };
-        if let Some(reader) = self.cached_layer(&object) {
+        if let Some(reader) = self.cached_layer(digest) {
             return Ok(Some(reader));
         }
-        let reader = self.blobs.get(&object).await;
-        let reader = match unless_damaged(&object, reader)? {
-            Some(reader) => self.first_check(&object, reader).await?,
-            None => None,
-        };
-        match reader {
-            Some(reader) if object.size_bytes <= MAX_KEPT_LAYER => self.keep_layer(&object, reader).await,
-            other => Ok(other),
+        if placed.is_row() {
+            // One that went in this moment is no layer any more.
+            let Some(bytes) = self.content(digest).await? else { return Ok(None) };
+            return self.keep_layer(&placed.object, Ok(bytes)).await;
         }
+        let Some(reader) = unless_damaged(&placed.object, self.blobs.get(&placed.object).await)? else {
+            return Ok(None);
+        };
+        if placed.object.size_bytes > MAX_KEPT_LAYER {
+            return self.first_check(&placed, reader).await;
+        }
+        // Compared once: what is kept in memory needs no first check.
+        self.keep_layer(&placed.object, reader.read(0..placed.object.size_bytes).await).await
     }
 
     /// The length of a layer that somebody is going to refer to in a manifest.
@@ -190,16 +188,19 @@ impl Catalog {
                 Ok::<_, Error>(())
             })?;
             // The collector may have been faster by a moment; then the answer is no.
-            return Ok(self.linked_layer(repository, digest).await?.map(|found| found.object.size_bytes));
+            return Ok(self
+                .linked_layer(repository, digest)
+                .await?
+                .map(|found| found.placed.object.size_bytes));
         }
-        Ok(Some(found.object.size_bytes))
+        Ok(Some(found.placed.object.size_bytes))
     }
 
     /// A layer that is linked and whose object has its length.
     async fn whole_layer(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, Error> {
         let Some(found) = self.linked_layer(repository, digest).await? else { return Ok(None) };
-        let checked = self.blobs.check(&found.object).await;
-        Ok(unless_damaged(&found.object, checked)?.map(|_| found))
+        let checked = self.look_at(&found.placed).await;
+        Ok(unless_damaged(&found.placed.object, checked)?.map(|_| found))
     }
 
     async fn linked_layer(&self, repository: &Repository, digest: &Digest) -> Result<Option<Found>, Error> {

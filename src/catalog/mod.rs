@@ -11,6 +11,7 @@
 
 mod access_facts;
 mod collector;
+mod content;
 pub mod creation_template;
 mod damage;
 mod error;

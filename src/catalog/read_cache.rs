@@ -9,10 +9,11 @@
 use bytes::Bytes;
 use oci::{Digest, Reference};
 
+use super::content::{Placed, has_digest};
 use super::image::StoredImage;
 use super::{AccessFacts, Catalog, Error};
 use crate::access::Repository;
-use crate::store::blob::{Object, Reader};
+use crate::store::blob::{self, Object, Reader, Verdict};
 use crate::store::db::{Cache, Scope, Stamp};
 
 /// Bytes of manifests that are kept, and as many of small layers.
@@ -29,7 +30,7 @@ pub(super) const MAX_KEPT_LAYER: u64 = 64 * 1024;
 pub(super) struct ReadCache {
     facts: Cache<String, Stamp, AccessFacts>,
     images: Cache<String, Stamp, StoredImage>,
-    links: Cache<String, Stamp, Object>,
+    links: Cache<String, Stamp, Placed>,
     layers: Cache<String, (), Bytes>,
 }
 
@@ -122,38 +123,51 @@ impl Catalog {
         Ok(loaded)
     }
 
-    /// The object that a repository has under a digest from memory, else what `load` gives.
+    /// The blob that a repository has under a digest from memory, else what `load` gives.
     pub(super) async fn cached_link(
         &self,
         repository: &Repository,
         digest: &Digest,
-        load: impl AsyncFnOnce() -> Result<Option<Object>, Error>,
-    ) -> Result<Option<Object>, Error> {
+        load: impl AsyncFnOnce() -> Result<Option<Placed>, Error>,
+    ) -> Result<Option<Placed>, Error> {
         let scopes = (repository_scope(repository), Some(blob_scope(digest)));
         let Some(stamp) = self.database.stamp(scopes.0, scopes.1) else { return Box::pin(load()).await };
         let key = key(repository, digest.as_str());
-        if let Some(object) = self.read_cache.links.get(key.as_str(), stamp) {
-            return Ok(Some(object));
+        if let Some(placed) = self.read_cache.links.get(key.as_str(), stamp) {
+            return Ok(Some(placed));
         }
         let loaded = Box::pin(load()).await?;
-        if let Some(object) = &loaded {
-            self.read_cache.links.put(key, stamp, object.clone(), digest.as_str().len());
+        if let Some(placed) = &loaded {
+            self.read_cache.links.put(key, stamp, placed.clone(), digest.as_str().len());
         }
         Ok(loaded)
     }
 
     /// The bytes of a small layer from memory.
-    pub(super) fn cached_layer(&self, object: &Object) -> Option<Reader> {
-        let bytes = self.read_cache.layers.get(object.digest.as_str(), ())?;
+    pub(super) fn cached_layer(&self, digest: &Digest) -> Option<Reader> {
+        let bytes = self.read_cache.layers.get(digest.as_str(), ())?;
         Some(Reader::in_memory(bytes))
     }
 
-    /// Reads a small layer whole and keeps it; `None` when its bytes are not those of its digest.
-    pub(super) async fn keep_layer(&self, object: &Object, reader: Reader) -> Result<Option<Reader>, Error> {
-        let read = reader.read(0..object.size_bytes).await;
-        let bytes = read.map_err(|error| Error::Internal(error.into()))?;
-        if Digest::of(object.digest.algorithm(), &bytes) != object.digest {
-            return Ok(None);
+    /// Compares what was read of a small layer with its digest and keeps it; `None` when it is damaged, and then it
+    /// is marked.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when it could not be read now.
+    pub(super) async fn keep_layer(
+        &self,
+        object: &Object,
+        read: std::io::Result<Bytes>,
+    ) -> Result<Option<Reader>, Error> {
+        let failed = |source| blob::Error::Io { action: "read a small layer", source };
+        let (is_whole, bytes) = match read {
+            Ok(bytes) => (Ok(has_digest(&bytes, &object.digest)), bytes),
+            Err(source) => (Err(failed(source)), Bytes::new()),
+        };
+        match self.judge(object, is_whole).await {
+            Verdict::Whole => {}
+            Verdict::Rotten => return Ok(None),
+            Verdict::Unknown => return Err(Error::Busy),
         }
         self.read_cache.layers.put(object.digest.to_string(), (), bytes.clone(), bytes.len());
         Ok(Some(Reader::in_memory(bytes)))

@@ -15,12 +15,11 @@ use metrics::{counter, gauge};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::content::Placed;
 use super::damage::is_whole_manifest;
-use super::upload::stored_generation;
 use super::{Catalog, Error, stored_digest};
 use crate::environment::{Micros, SECOND};
 use crate::store::blob::{self, Object, Step, Through, Verdict};
-use crate::store::db::Row;
 use crate::{params, transaction};
 
 /// Blobs whose rows are read at once.
@@ -35,11 +34,13 @@ const LEAST_BYTES: u64 = 64 * 1024;
 /// How often the position is written down. A crash costs the checks since then, a second time.
 const NOTE: Duration = Duration::from_secs(30);
 
-const BLOB_PAGE: &str = "SELECT digest, generation, size_bytes FROM blob \
-    WHERE digest > $1 AND state = 'ready' ORDER BY digest LIMIT $2";
+const BLOB_PAGE: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.digest \
+    FROM blob b LEFT JOIN blob_content c ON c.digest = b.digest \
+    WHERE b.digest > $1 AND b.state = 'ready' ORDER BY b.digest LIMIT $2";
 
-const DAMAGED_PAGE: &str = "SELECT digest, generation, size_bytes FROM blob \
-    WHERE digest > $1 AND state = 'damaged' ORDER BY digest LIMIT $2";
+const DAMAGED_PAGE: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.digest \
+    FROM blob b LEFT JOIN blob_content c ON c.digest = b.digest \
+    WHERE b.digest > $1 AND b.state = 'damaged' ORDER BY b.digest LIMIT $2";
 
 const DAMAGED_COUNT: &str = "SELECT COUNT(*) FROM blob WHERE state = 'damaged'";
 
@@ -170,11 +171,11 @@ impl Catalog {
         loop {
             let rows = self.database.rows(DAMAGED_PAGE, params![after.as_str(), BLOBS]).await?;
             let Some(last) = rows.last() else { return Ok(restored) };
-            after = last.get(0)?;
+            after = last.get(3)?;
             for row in &rows {
-                let object = object(row)?;
-                let Some(read) = self.read_slowly(&object, &mut throttle).await else { return Ok(restored) };
-                if matches!(read, Ok(true)) && self.unmark_damaged(&object).await? {
+                let placed = Placed::read_with_digest(row)?;
+                let Some(read) = self.read_slowly(&placed, &mut throttle).await? else { return Ok(restored) };
+                if matches!(read, Ok(true)) && self.unmark_damaged(&placed.object).await? {
                     restored += 1;
                 }
             }
@@ -221,11 +222,11 @@ impl Catalog {
     async fn walk_blobs(&self, progress: &mut Progress, throttle: &mut Throttle<'_>) -> Result<bool, Error> {
         let rows = self.database.rows(BLOB_PAGE, params![progress.position.as_str(), BLOBS]).await?;
         for row in &rows {
-            let object = object(row)?;
-            let Some(read) = self.read_slowly(&object, throttle).await else { return Ok(true) };
-            let verdict = self.judge(&object, read).await;
+            let placed = Placed::read_with_digest(row)?;
+            let Some(read) = self.read_slowly(&placed, throttle).await? else { return Ok(true) };
+            let verdict = self.judge(&placed.object, read).await;
             progress.count(verdict != Verdict::Rotten);
-            progress.position = object.digest.to_string();
+            progress.position = placed.object.digest.to_string();
         }
         Ok(!rows.is_empty())
     }
@@ -250,15 +251,30 @@ impl Catalog {
         Ok(!rows.is_empty())
     }
 
-    /// Reads an object whole at the pace of the scrub; `None` when the server stops.
+    /// Reads a blob whole at the pace of the scrub; `None` when the server stops.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the database fails.
     async fn read_slowly(
+        &self,
+        placed: &Placed,
+        throttle: &mut Throttle<'_>,
+    ) -> Result<Option<Result<bool, blob::Error>>, Error> {
+        if !throttle.spend(LEAST_BYTES).await {
+            return Ok(None);
+        }
+        if placed.is_row() {
+            return Ok(Some(Ok(self.row_is_whole(&placed.object).await?)));
+        }
+        Ok(self.read_file_slowly(&placed.object, throttle).await)
+    }
+
+    /// The same for a file, whose first [`LEAST_BYTES`] are paid for.
+    async fn read_file_slowly(
         &self,
         object: &Object,
         throttle: &mut Throttle<'_>,
     ) -> Option<Result<bool, blob::Error>> {
-        if !throttle.spend(LEAST_BYTES).await {
-            return None;
-        }
         let mut inspection = match self.blobs.inspect(object, Through::Disk).await {
             Ok(inspection) => inspection,
             Err(error) => return Some(Err(error)),
@@ -333,14 +349,4 @@ impl Catalog {
 
 fn throttle(pace: ScrubPace, stop: &CancellationToken) -> Throttle<'_> {
     Throttle { bytes_per_second: pace.bytes_per_second, since: Instant::now(), spent: 0, stop }
-}
-
-/// The object that the first three columns describe: digest, generation, size.
-pub(super) fn object(row: &Row) -> Result<Object, Error> {
-    let size: i64 = row.get(2)?;
-    Ok(Object {
-        digest: stored_digest(&row.get::<String>(0)?)?,
-        generation: stored_generation(&row.get::<String>(1)?)?,
-        size_bytes: u64::try_from(size).map_err(|error| Error::Internal(error.into()))?,
-    })
 }

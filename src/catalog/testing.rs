@@ -15,9 +15,9 @@ use crate::access::action::{
 use crate::access::testing::{ACCOUNT, REGION, allow, repository};
 use crate::environment::{Environment, ManualClock, Micros, NoRandomness, Random, SECOND};
 use crate::params;
-use crate::store::blob::{Blobs, Chunks, Location};
-use crate::store::db::Durability;
+use crate::store::blob::{Append, Blobs, Chunks, Generation, Location};
 use crate::store::db::testing::{TestDatabase, databases};
+use crate::store::db::{Durability, Row};
 
 /// When every test begins: 2026-01-01T00:00:00Z.
 pub(crate) const START: Micros = 1_767_225_600 * SECOND;
@@ -161,6 +161,47 @@ impl Room {
         let folder = self.test.folder.path().join("blobs/blobs/sha256").join(digest.hex().split_at(2).0);
         let all = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         all.filter(|path| path.to_str().unwrap().contains(digest.hex())).collect()
+    }
+
+    /// How many times the bytes of a digest are stored, in rows and in files.
+    pub(crate) async fn stored(&self, digest: &Digest) -> usize {
+        let rows = self.rows_of(digest).await.len();
+        rows + self.objects(digest).len()
+    }
+
+    async fn rows_of(&self, digest: &Digest) -> Vec<Row> {
+        let sql = "SELECT b.generation, c.content FROM blob b JOIN blob_content c ON c.digest = b.digest \
+            WHERE b.digest = $1";
+        self.test.database.rows(sql, params![digest.as_str()]).await.unwrap()
+    }
+
+    /// The bytes in the row of a blob.
+    pub(crate) async fn content(&self, digest: &Digest) -> Vec<u8> {
+        self.rows_of(digest).await[0].get(1).unwrap()
+    }
+
+    /// Replaces the bytes of a blob in its row.
+    pub(crate) async fn overwrite_row(&self, digest: &Digest, content: &[u8]) {
+        let sql = "UPDATE blob_content SET content = $2 WHERE digest = $1";
+        self.write(sql, params![digest.as_str(), content]).await;
+    }
+
+    /// Makes a row a file under the same generation: what earlier versions have stored.
+    pub(crate) async fn make_file(&self, digest: &Digest) -> std::path::PathBuf {
+        let rows = self.rows_of(digest).await;
+        let [row] = rows.as_slice() else { panic!("one row: {rows:?}") };
+        let generation = Generation::parse(&row.get::<String>(0).unwrap()).unwrap();
+        let held = self
+            .blobs
+            .hold(&UploadId::from_bytes(generation.as_str().as_bytes().try_into().unwrap()))
+            .await
+            .unwrap();
+        let rules = Append { maximum_length: u64::MAX, exactly: None, note: 0, keeps_interrupted: false };
+        let (held, _) = held.append(whole(&row.get::<Vec<u8>>(1).unwrap()), rules).await.unwrap();
+        let verified = held.verify(std::slice::from_ref(digest)).await.unwrap().unwrap();
+        held.publish(&verified, &generation).await.unwrap().discard().await;
+        self.write("DELETE FROM blob_content WHERE digest = $1", params![digest.as_str()]).await;
+        self.objects(digest).remove(0)
     }
 
     /// How many staged files there are.

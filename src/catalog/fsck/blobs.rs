@@ -6,15 +6,16 @@ use oci::Digest;
 
 use super::{Check, Depth, Kind};
 use crate::catalog::Error;
-use crate::catalog::scrub::object;
+use crate::catalog::content::Placed;
 use crate::params;
 use crate::store::blob::{self, Generation, Object, SHARDS, Step, Through};
 
 /// Rows that are read at once.
 const PAGE: i64 = 1000;
 
-const ROWS: &str = "SELECT digest, generation, size_bytes, state FROM blob \
-    WHERE digest > $1 AND digest < $2 ORDER BY digest LIMIT $3";
+const ROWS: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.digest, b.state \
+    FROM blob b LEFT JOIN blob_content c ON c.digest = b.digest \
+    WHERE b.digest > $1 AND b.digest < $2 ORDER BY b.digest LIMIT $3";
 
 const ROWS_ELSEWHERE: &str = "SELECT digest FROM blob \
     WHERE digest NOT LIKE 'sha256:%' AND digest NOT LIKE 'sha512:%' ORDER BY digest LIMIT $1";
@@ -66,17 +67,22 @@ impl Check<'_> {
             let page = params![after.as_str(), end.as_str(), PAGE];
             let rows = self.catalog.database.rows(ROWS, page).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            after = last.get(0)?;
+            after = last.get(3)?;
             for row in &rows {
                 self.checked.blobs += 1;
-                let (object, state) = (object(row)?, row.get::<String>(3)?);
-                let found = objects.remove(&(object.digest.clone(), object.generation.clone()));
-                self.blob(&object, &state, found).await?;
+                let (placed, state) = (Placed::read_with_digest(row)?, row.get::<String>(4)?);
+                let object = &placed.object;
+                let found = match placed.row_bytes {
+                    Some(length) => Some(length),
+                    None => objects.remove(&(object.digest.clone(), object.generation.clone())),
+                };
+                self.blob(&placed, &state, found).await?;
             }
         }
     }
 
-    async fn blob(&mut self, object: &Object, state: &str, found: Option<u64>) -> Result<(), Error> {
+    async fn blob(&mut self, placed: &Placed, state: &str, found: Option<u64>) -> Result<(), Error> {
+        let object = &placed.object;
         let subject = object.digest.to_string();
         match (state, found) {
             // The collector is between the object and its row.
@@ -93,10 +99,25 @@ impl Check<'_> {
                     format!("{size} bytes instead of {}", object.size_bytes),
                 );
             }
+            ("ready", Some(_)) if self.depth == Depth::Deep && placed.is_row() => {
+                self.compare_row(object).await?;
+            }
             ("ready", Some(_)) if self.depth == Depth::Deep => self.compare(object).await?,
             ("ready", Some(_)) => {}
             (other, _) => self.found(Kind::Database, subject, format!("unknown state {other:?}")),
         }
+        Ok(())
+    }
+
+    /// Compares the bytes in the row of a blob.
+    async fn compare_row(&mut self, object: &Object) -> Result<(), Error> {
+        if !self.catalog.row_is_whole(object).await? {
+            let reason = "its bytes have another digest";
+            self.found(Kind::BlobDamaged, object.digest.to_string(), reason);
+            return Ok(());
+        }
+        self.checked.bytes += object.size_bytes;
+        self.progress();
         Ok(())
     }
 

@@ -91,6 +91,22 @@ async fn objects_are_compared_with_their_rows() {
 }
 
 #[tokio::test]
+async fn blobs_in_rows_are_compared_too() {
+    for room in rooms().await {
+        let [_, config, _] = furnish(&room).await;
+        room.overwrite_row(&config, b"[}").await;
+        assert_eq!(found(&room, Depth::Shallow).await.0, []);
+        assert_eq!(found(&room, Depth::Deep).await.0, [Kind::BlobDamaged]);
+        room.overwrite_row(&config, b"{} ").await;
+        assert_eq!(found(&room, Depth::Shallow).await.0, [Kind::BlobLength]);
+        room.write("DELETE FROM blob_content WHERE digest = $1", params![config.as_str()]).await;
+        assert_eq!(found(&room, Depth::Shallow).await.0, [Kind::BlobMissing]);
+        room.push("app", b"{}").await.unwrap();
+        assert_eq!(found(&room, Depth::Deep).await.0, []);
+    }
+}
+
+#[tokio::test]
 async fn what_no_row_names_is_noted_and_harmless() {
     for room in rooms().await {
         let [layer, ..] = furnish(&room).await;

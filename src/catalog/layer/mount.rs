@@ -50,7 +50,7 @@ impl Catalog {
                 return Ok(None);
             }
             open.execute(INSERT_LINK, params![id.as_str(), digest.as_str(), now, review_after]).await?;
-            Ok::<_, Error>(Some(source.object.size_bytes))
+            Ok::<_, Error>(Some(source.placed.object.size_bytes))
         })
     }
 

@@ -138,13 +138,13 @@ async fn a_layer_is_not_given_out_after_it_was_deleted_or_collected() {
 async fn small_layers_with_other_bytes_are_not_given_out() {
     for room in rooms().await {
         let layer = room.push(APP, b"layer").await.unwrap().digest;
-        std::fs::set_permissions(
-            &room.objects(&layer)[0],
-            std::os::unix::fs::PermissionsExt::from_mode(0o600),
-        )
-        .unwrap();
-        std::fs::write(&room.objects(&layer)[0], b"lawyr").unwrap();
+        room.overwrite_row(&layer, b"lawyr").await;
         assert_eq!(room.pull(APP, &layer).await, None, "{}", room.test.engine);
+        assert_eq!(room.length(APP, &layer).await, None, "and it is marked");
+        let layer = room.push(APP, b"older").await.unwrap().digest;
+        std::fs::write(room.make_file(&layer).await, b"colder"[1..].to_ascii_uppercase()).unwrap();
+        assert_eq!(room.pull(APP, &layer).await, None, "{}", room.test.engine);
+        assert_eq!(room.length(APP, &layer).await, None, "and it is marked");
     }
 }
 

@@ -1,17 +1,21 @@
 //! From an upload to a layer.
 //!
-//! Bytes first: the object is durable under its digest and a fresh generation. Then one transaction ends the
-//! upload, names the object and links it. Of many clients that complete one digest at the same time, the first
-//! to commit gives the object; the others link to it, and their own bytes are removed afterwards.
+//! A large one, bytes first: the object is durable under its digest and a fresh generation. Then one transaction ends
+//! the upload, names the object and links it. A small one takes its bytes along into that transaction (`content.rs`).
+//! Of many clients that complete one digest at the same time, the first to commit gives the bytes; the others link to
+//! them, and their own are removed afterwards.
 
+use bytes::Bytes;
 use oci::{Digest, UploadId};
 
 use super::{DELETE, Parts};
 use crate::access::Allowed;
 use crate::access::action::CompleteLayerUpload;
+use crate::catalog::content::Placed;
 use crate::catalog::read_cache::blob_scope;
 use crate::catalog::{Catalog, Error, Place};
-use crate::store::blob::{Generation, Held, Object, Verified};
+use crate::store::blob::{Generation, Held, Verified};
+use crate::store::db::Transaction;
 use crate::{params, transaction};
 
 /// How often the object that was relied upon may vanish before the client is asked to try again.
@@ -37,10 +41,20 @@ pub struct Completed {
     pub was_present: bool,
 }
 
-const BLOB: &str = "SELECT generation, size_bytes, state FROM blob WHERE digest = $1";
+const BLOB: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.state FROM blob b \
+    LEFT JOIN blob_content c ON c.digest = b.digest WHERE b.digest = $1";
 
+/// Nearly every small layer is a new one, so its row is written without a look.
 const INSERT_BLOB: &str = "INSERT INTO blob (digest, generation, size_bytes, state, created_at, review_after) \
-    VALUES ($1, $2, $3, 'ready', $4, NULL)";
+    VALUES ($1, $2, $3, 'ready', $4, NULL) ON CONFLICT (digest) DO NOTHING";
+
+const STORED: &str = "SELECT b.generation, b.state, c.content FROM blob b \
+    LEFT JOIN blob_content c ON c.digest = b.digest WHERE b.digest = $1";
+
+const PUT_CONTENT: &str = "INSERT INTO blob_content (digest, content) VALUES ($1, $2) \
+    ON CONFLICT (digest) DO UPDATE SET content = EXCLUDED.content";
+
+const DELETE_CONTENT: &str = "DELETE FROM blob_content WHERE digest = $1";
 
 const REPLACE_BLOB: &str = "UPDATE blob SET generation = $2, size_bytes = $3, state = 'ready', created_at = $4, \
     review_after = NULL WHERE digest = $1";
@@ -52,22 +66,37 @@ pub(in crate::catalog) const INSERT_LINK: &str = "INSERT INTO blob_link (reposit
     ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = EXCLUDED.review_after \
     WHERE blob_link.review_after IS NOT NULL";
 
-/// The object that a commit shall name.
+/// The bytes that a commit shall name.
 enum Plan {
-    /// One that is there already and was found whole.
+    /// Those that are there already and were found whole.
     Reuse(Generation),
     /// Our own; `instead_of` is the generation that was found damaged.
-    Ours { generation: Generation, instead_of: Option<Generation> },
+    Ours { generation: Generation, content: Content, instead_of: Option<Generation> },
+}
+
+/// Where our own bytes are.
+enum Content {
+    /// Published as a file.
+    File,
+    /// They become a row with the commit.
+    Row(Bytes),
 }
 
 /// What a commit did.
 enum Outcome {
     /// The layer is linked; these generations of it are not needed.
     Linked { was_present: bool, unneeded: Vec<Generation> },
-    /// The object to be reused is gone; nothing changed.
-    Vanished,
+    /// There is a file that somebody must look at, or the object to be reused is gone; nothing changed.
+    Look,
     /// The upload is gone; nothing changed.
     NoUpload,
+}
+
+/// What a commit found in place of a new blob.
+struct Stored {
+    generation: Generation,
+    is_ready: bool,
+    content: Option<Vec<u8>>,
 }
 
 impl Catalog {
@@ -112,17 +141,25 @@ impl Catalog {
         upload: &UploadId,
         place: Place,
     ) -> Result<bool, Error> {
+        let small = held.small_bytes();
+        let mut must_look = small.is_none();
         for _ in 0..ATTEMPTS {
-            let (whole, damaged) = self.look_for(verified).await?;
+            let (whole, damaged) = if must_look { self.look_for(verified).await? } else { (None, None) };
             let plan = match whole {
                 Some(generation) => Plan::Reuse(generation),
                 None => {
                     let generation = Generation::from_random(self.environment.random()?);
-                    held = match held.publish(verified, &generation).await {
-                        Ok(held) => held,
-                        Err(error) => return Err(self.after_failure(error, upload).await),
+                    let content = match &small {
+                        Some(bytes) => Content::Row(bytes.clone()),
+                        None => {
+                            held = match held.publish(verified, &generation).await {
+                                Ok(held) => held,
+                                Err(error) => return Err(self.after_failure(error, upload).await),
+                            };
+                            Content::File
+                        }
                     };
-                    Plan::Ours { generation, instead_of: damaged }
+                    Plan::Ours { generation, content, instead_of: damaged }
                 }
             };
             let outcome = self.commit_layer(verified, &plan, repository_id, upload).await?;
@@ -136,12 +173,12 @@ impl Catalog {
                     return Ok(was_present);
                 }
                 (Outcome::NoUpload, plan) => {
-                    if let Plan::Ours { generation, .. } = plan {
+                    if let Plan::Ours { generation, content: Content::File, .. } = plan {
                         self.remove_object(verified.digest(), &generation).await;
                     }
                     return Err(Error::UploadNotFound { place, upload: upload.to_string() });
                 }
-                (Outcome::Vanished, _) => {}
+                (Outcome::Look, _) => must_look = true,
             }
         }
         Err(Error::Busy)
@@ -152,19 +189,16 @@ impl Catalog {
         let Some(row) = self.database.row(BLOB, params![verified.digest().as_str()]).await? else {
             return Ok((None, None));
         };
-        let generation = stored_generation(&row.get::<String>(0)?)?;
-        if row.get::<String>(2)? != "ready" {
+        if row.get::<String>(3)? != "ready" {
             return Ok((None, None));
         }
-        let object = Object {
-            digest: verified.digest().clone(),
-            generation: generation.clone(),
-            size_bytes: verified.size_bytes(),
-        };
-        if self.is_whole(&object).await? {
+        let mut placed = Placed::read(verified.digest(), &row)?;
+        placed.object.size_bytes = verified.size_bytes();
+        let generation = placed.object.generation.clone();
+        if self.is_whole(&placed).await? {
             return Ok((Some(generation), None));
         }
-        tracing::warn!(blob.digest = %object.digest, "a damaged blob is replaced by a new push");
+        tracing::warn!(blob.digest = %verified.digest(), "a damaged blob is replaced by a new push");
         Ok((None, Some(generation)))
     }
 
@@ -184,34 +218,41 @@ impl Catalog {
             if open.execute(DELETE, params![upload.as_str(), repository_id]).await? == 0 {
                 return Ok(Outcome::NoUpload);
             }
-            let stored = match open.row(BLOB, params![digest]).await? {
-                Some(row) => Some((stored_generation(&row.get::<String>(0)?)?, row.get::<String>(2)? == "ready")),
-                None => None,
-            };
             let mut unneeded = Vec::new();
             let mut is_new = true;
-            match (plan, stored) {
-                (Plan::Reuse(generation), Some((found, true))) if found == *generation => is_new = false,
-                (Plan::Reuse(_), _) => {
-                    return Err(Stop::Vanished);
-                }
-                (Plan::Ours { generation, .. }, None) => {
-                    open.execute(INSERT_BLOB, params![digest, generation.as_str(), size, now]).await?;
-                }
-                (Plan::Ours { generation, instead_of }, Some((found, is_ready))) => {
-                    if is_ready && instead_of.as_ref() != Some(&found) {
-                        // Somebody was faster; what they published a moment ago is as good as ours.
-                        unneeded.push(generation.clone());
-                        is_new = false;
-                    } else {
-                        open.execute(REPLACE_BLOB, params![digest, generation.as_str(), size, now]).await?;
-                        unneeded.push(found);
+            let mut was_empty = false;
+            match plan {
+                Plan::Reuse(generation) => match stored(open, digest).await? {
+                    Some(found) if found.is_ready && found.generation == *generation => is_new = false,
+                    _ => return Err(Stop::Look),
+                },
+                Plan::Ours { generation, content, instead_of } => {
+                    let row = || params![digest, generation.as_str(), size, now];
+                    was_empty = open.execute(INSERT_BLOB, row()).await? > 0;
+                    let found = if was_empty { None } else { stored(open, digest).await? };
+                    match found {
+                        None => put_content(open, digest, content, was_empty).await?,
+                        Some(found) if found.is_as_good_as(content, instead_of.as_ref())? => {
+                            is_new = false;
+                            // Somebody was faster; what they published a moment ago is as good as ours.
+                            if matches!(content, Content::File) {
+                                unneeded.push(generation.clone());
+                            }
+                        }
+                        Some(found) => {
+                            open.execute(REPLACE_BLOB, row()).await?;
+                            put_content(open, digest, content, false).await?;
+                            if found.content.is_none() {
+                                unneeded.push(found.generation);
+                            }
+                        }
                     }
                 }
             }
             // A link to an object that was not whole was no layer.
-            let is_linked = open.row(LINK, params![repository_id, digest]).await?.is_some();
-            let was_present = is_linked && !is_new;
+            let was_present = !was_empty
+                && !is_new
+                && open.row(LINK, params![repository_id, digest]).await?.is_some();
             open.execute(INSERT_LINK, params![repository_id, digest, now, review_after]).await?;
             Ok(Outcome::Linked { was_present, unneeded })
         })
@@ -226,23 +267,63 @@ impl Catalog {
     }
 }
 
+impl Stored {
+    /// Whether what is there serves a push of `content` that was to replace `instead_of`.
+    fn is_as_good_as(&self, content: &Content, instead_of: Option<&Generation>) -> Result<bool, Stop> {
+        if !self.is_ready || instead_of == Some(&self.generation) {
+            return Ok(false);
+        }
+        match (content, &self.content) {
+            (Content::File, _) => Ok(true),
+            // A file is looked at outside of the transaction; a row is compared here and now.
+            (Content::Row(_), None) => Err(Stop::Look),
+            (Content::Row(ours), Some(theirs)) => Ok(ours == theirs),
+        }
+    }
+}
+
+/// The blob row of a digest and its content.
+async fn stored(open: &mut Transaction, digest: &str) -> Result<Option<Stored>, Error> {
+    let Some(row) = open.row(STORED, params![digest]).await? else { return Ok(None) };
+    Ok(Some(Stored {
+        generation: stored_generation(&row.get::<String>(0)?)?,
+        is_ready: row.get::<String>(1)? == "ready",
+        content: row.get(2)?,
+    }))
+}
+
+/// Writes the bytes of a blob, or takes away those that a file replaces.
+async fn put_content(
+    open: &mut Transaction,
+    digest: &str,
+    content: &Content,
+    is_first: bool,
+) -> Result<(), Error> {
+    match content {
+        Content::Row(bytes) => open.execute(PUT_CONTENT, params![digest, &bytes[..]]).await?,
+        Content::File if is_first => 0,
+        Content::File => open.execute(DELETE_CONTENT, params![digest]).await?,
+    };
+    Ok(())
+}
+
 /// Why a commit was given up: the transaction must be undone, which only an error does.
 enum Stop {
-    Vanished,
+    Look,
     Failed(Error),
 }
 
 impl Stop {
     fn is_retryable(&self) -> bool {
         match self {
-            Self::Vanished => false,
+            Self::Look => false,
             Self::Failed(error) => error.is_retryable(),
         }
     }
 
     fn into_outcome(self) -> Result<Outcome, Error> {
         match self {
-            Self::Vanished => Ok(Outcome::Vanished),
+            Self::Look => Ok(Outcome::Look),
             Self::Failed(error) => Err(error),
         }
     }

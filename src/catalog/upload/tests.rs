@@ -53,7 +53,7 @@ async fn the_same_layer_again_is_one_object() {
         assert!(room.push("app", b"layer").await.unwrap().was_present);
         // In another repository it is new, although the bytes are stored once.
         assert!(!room.push("other", b"layer").await.unwrap().was_present);
-        assert_eq!(room.objects(&digest).len(), 1);
+        assert_eq!(room.stored(&digest).await, 1);
         assert_eq!(room.staged(), 0);
         assert_eq!(room.count("SELECT COUNT(*) FROM blob_link").await, 2);
     }
@@ -223,9 +223,13 @@ async fn an_upload_in_use_outlives_its_first_day() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_clients_complete_one_digest_and_all_succeed() {
-    for room in rooms().await {
+    let mut tries = Vec::new();
+    for length in [300_000, 3000] {
+        tries.extend(rooms().await.into_iter().map(|room| (room, length)));
+    }
+    for (room, length) in tries {
         let room = Arc::new(room);
-        let bytes = Arc::new(vec![7_u8; 300_000]);
+        let bytes = Arc::new(vec![7_u8; length]);
         let digest = Digest::sha256_of(&bytes);
         let clients: Vec<_> = (0..16)
             .map(|number| {
@@ -237,7 +241,7 @@ async fn many_clients_complete_one_digest_and_all_succeed() {
         for client in clients {
             client.await.unwrap().unwrap();
         }
-        assert_eq!(room.objects(&digest).len(), 1, "losers remove their own bytes");
+        assert_eq!(room.stored(&digest).await, 1, "losers remove their own bytes");
         assert_eq!(room.staged(), 0);
         assert_eq!(room.pull("app", &digest).await.unwrap(), *bytes);
         assert_eq!(room.pull("other", &digest).await.unwrap(), *bytes);
@@ -245,23 +249,67 @@ async fn many_clients_complete_one_digest_and_all_succeed() {
 }
 
 #[tokio::test]
-async fn pushing_a_damaged_layer_again_heals_it() {
+async fn pushing_a_damaged_file_again_heals_it() {
     for room in rooms().await {
         let digest = Digest::sha256_of(b"layer");
         room.push("app", b"layer").await.unwrap();
-        let object = room.objects(&digest).remove(0);
+        let object = room.make_file(&digest).await;
         std::fs::write(&object, b"lay").unwrap();
         assert_eq!(room.length("app", &digest).await, None);
         assert_eq!(room.pull("app", &digest).await, None);
         assert!(!room.push("app", b"layer").await.unwrap().was_present);
         assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
-        let objects = room.objects(&digest);
-        assert_eq!(objects.len(), 1);
-        assert_ne!(objects[0], object);
-        std::fs::remove_file(&objects[0]).unwrap();
+        assert_eq!(room.stored(&digest).await, 1);
+        assert!(!object.exists());
+        std::fs::remove_file(room.make_file(&digest).await).unwrap();
         assert_eq!(room.length("app", &digest).await, None);
         room.push("other", b"layer").await.unwrap();
         assert_eq!(room.length("app", &digest).await, Some(5));
+    }
+}
+
+#[tokio::test]
+async fn pushing_a_damaged_row_again_heals_it() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        room.overwrite_row(&digest, b"lay").await;
+        assert_eq!(room.length("app", &digest).await, None, "another length is seen at once");
+        for damaged in [&b"lay"[..], b"lawyr"] {
+            room.overwrite_row(&digest, damaged).await;
+            assert!(!room.push("app", b"layer").await.unwrap().was_present);
+            assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
+            assert!(room.push("app", b"layer").await.unwrap().was_present);
+        }
+        room.write("DELETE FROM blob_content WHERE digest = $1", params![digest.as_str()]).await;
+        assert_eq!(room.length("app", &digest).await, None);
+        assert!(!room.push("app", b"layer").await.unwrap().was_present);
+        assert_eq!((room.length("app", &digest).await, room.stored(&digest).await), (Some(5), 1));
+    }
+}
+
+#[tokio::test]
+async fn small_layers_of_earlier_versions_stay_files_and_are_read_and_shared() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        let file = room.make_file(&digest).await;
+        assert_eq!(room.length("app", &digest).await, Some(5));
+        assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
+        assert!(room.push("app", b"layer").await.unwrap().was_present);
+        assert!(!room.push("other", b"layer").await.unwrap().was_present);
+        assert_eq!(room.pull("other", &digest).await.unwrap(), b"layer");
+        assert_eq!((room.stored(&digest).await, file.exists()), (1, true), "nothing is stored twice");
+    }
+}
+
+#[tokio::test]
+async fn what_is_small_enough_is_a_row_and_what_is_not_a_file() {
+    for room in rooms().await {
+        for (length, files) in [(0, 0), (1, 0), (65_536, 0), (65_537, 1)] {
+            let bytes = vec![3; length];
+            let digest = room.push("app", &bytes).await.unwrap().digest;
+            assert_eq!((room.objects(&digest).len(), room.stored(&digest).await), (files, 1), "{length}");
+            assert_eq!(room.pull("app", &digest).await.unwrap(), bytes);
+        }
     }
 }
 

@@ -27,6 +27,11 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../../../migrations/0004_orphaned_referrer.sql"),
     },
     Migration { version: 5, name: "scrub", sql: include_str!("../../../migrations/0005_scrub.sql") },
+    Migration {
+        version: 6,
+        name: "blob_content",
+        sql: include_str!("../../../migrations/0006_blob_content.sql"),
+    },
 ];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

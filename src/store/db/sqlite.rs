@@ -16,6 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
+use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::Mutex;
 
 use self::checkpoint::Log;
@@ -129,6 +131,13 @@ impl ReadOnly {
     pub(super) fn close(&self) {
         self.0.close();
     }
+}
+
+/// Makes a prepared statement stay prepared. Without this SQLite plans those with a range or a limit anew whenever
+/// other values are bound, which takes longer than to run them; the indexes here fit every value.
+fn keep_plans(connection: &Connection) -> Result<(), Error> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 impl View {

@@ -99,7 +99,10 @@ async fn a_damaged_blob_never_arrives_completely() {
 async fn a_manifest_may_not_name_a_damaged_layer() {
     let server = TestServer::start(Settings::default()).await;
     let docker = prepare(&server, "app").await;
-    flip(&object(&server, &digest(LAYER)), false);
+    let database = rusqlite::Connection::open(server.folder.path().join("catalog.db")).unwrap();
+    let damage = "UPDATE blob_content SET content = $1 WHERE digest = $2";
+    assert_eq!(database.execute(damage, (&b"lawyr"[..], digest(LAYER))).unwrap(), 1);
+    drop(database);
     assert_eq!(docker.get(&format!("/v2/app/blobs/{}", digest(LAYER))).await.status, 404);
     let answer = put(&docker, "app", "v1", &image("x")).await;
     assert_eq!(code(&answer), (404, "MANIFEST_BLOB_UNKNOWN".to_owned()));

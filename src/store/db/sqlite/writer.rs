@@ -91,6 +91,7 @@ impl Writer {
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
              PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864",
         )?;
+        super::keep_plans(&connection)?;
         log.watch(&mut connection)?;
         // A request's thread never waits for another process; see `wait_for_other_process`.
         connection.busy_timeout(Duration::ZERO)?;
