@@ -28,6 +28,7 @@ mod crane;
 mod credential_helper;
 mod disk_full;
 mod ecr_login;
+mod full_volume;
 mod harness_itself;
 mod helm;
 mod http_2;

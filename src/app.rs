@@ -31,6 +31,7 @@ use crate::identity::{self, IdentityRoom};
 use crate::server::{self, Certificates, Faces, Hall, Measures, Readiness, Settings, Stop, TlsError};
 use crate::store::blob::{self, Blobs};
 use crate::store::db::{self, Database};
+use crate::store::reserve::Reserve;
 use crate::store::seal::{SealError, Sealer};
 
 pub use first_start::RootKeyState;
@@ -155,6 +156,14 @@ pub async fn open_catalog_to_read(
     Ok((catalog, database))
 }
 
+/// Room beside SQLite's database; PostgreSQL looks after its own.
+fn reserve(config: &Config) -> Reserve {
+    let db::Location::Sqlite(path) = &config.database else { return Reserve::default() };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push("-reserve");
+    Reserve::new(&path.with_file_name(name), config.disk_reserve_bytes)
+}
+
 fn open_sealer(config: &Config, environment: Environment) -> Result<Arc<Sealer>, Error> {
     let path = config.key_file.clone();
     let sealer = Sealer::open_or_create(&path, environment).map_err(|source| Error::Keys { path, source })?;
@@ -213,10 +222,17 @@ impl App {
         let audit = Audit::open(config.audit.clone(), environment.clone())
             .map_err(|source| Error::Audit { path: config.audit.folder.clone(), source })?;
         let sealer = open_sealer(config, environment.clone())?;
-        let blobs = Blobs::open(&config.blobs).await?;
-        let database = open_database(config).await?;
+        let reserve = Arc::new(reserve(config));
+        if let Err(error) = reserve.lend() {
+            tracing::warn!(%error, "the reserve for deletions cannot be used");
+        }
+        let blobs = Blobs::open(&config.blobs).await?.with_reserve(Arc::clone(&reserve));
+        let database = open_database(config).await?.with_reserve(Arc::clone(&reserve));
         let identity = IdentityRoom::new(database.clone(), Arc::clone(&sealer), environment.clone());
         let root_key = first_start::set_up(&identity, config).await?;
+        if let Err(error) = reserve.fill() {
+            tracing::warn!(%error, "there is no reserve for deletions: it cannot be written");
+        }
         let catalog =
             Catalog::new(database.clone(), Arc::new(blobs.clone()), environment.clone(), config.catalog);
         let guard = Guard::new(

@@ -61,6 +61,8 @@ pub struct Config {
     pub database: db::Location,
     /// Where the bytes are.
     pub blobs: blob::Location,
+    /// Room that is kept back beside SQLite's database for deletions, in bytes.
+    pub disk_reserve_bytes: u64,
     /// The file of the sealing keys.
     pub key_file: PathBuf,
     /// The root access key that the operator has chosen.

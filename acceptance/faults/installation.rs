@@ -69,11 +69,31 @@ impl Installation {
 
     /// Starts the server as the first one of another boot of the machine: what was never synced does not count.
     pub fn start_in_another_boot(&self) -> Running {
+        self.spawn(self.in_another_boot())
+    }
+
+    /// `longshore fsck` finds nothing in what a killed server has left.
+    pub fn is_in_order(&self, what: &str) {
+        self.check(Command::new(tools::longshore()), what);
+    }
+
+    /// The same after the power was cut, before any server has started.
+    pub fn is_in_order_in_another_boot(&self, what: &str) {
+        self.check(self.in_another_boot(), what);
+    }
+
+    fn check(&self, mut command: Command, what: &str) {
+        let output = command.args(["fsck", "--deep", "--data-dir"]).arg(self.data()).output().unwrap();
+        let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(output.status.success(), "{what}: {printed:?}");
+    }
+
+    fn in_another_boot(&self) -> Command {
         let boot = self.folder.path().join("boot");
         std::fs::write(&boot, "01234567-89ab-cdef-0123-456789abcdef\n").unwrap();
         let mut command = Command::new(tools::longshore());
         command.env("LD_PRELOAD", shim()).env("LONGSHORE_FAULTS_BOOT", boot);
-        self.spawn(command)
+        command
     }
 
     /// Starts the server over the shim, with an order for its start.
@@ -91,7 +111,9 @@ impl Installation {
 
     fn spawn(&self, mut command: Command) -> Running {
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(self.data());
+        // A small reserve: each replay of a trace writes it anew.
+        command.args(["serve", "--disk-reserve-bytes", "262144", "--listen", "127.0.0.1:0", "--data-dir"]);
+        command.arg(self.data());
         command.env("LONGSHORE_ROOT_ACCESS_KEY_ID", KEY_ID).env("LONGSHORE_ROOT_SECRET_ACCESS_KEY", SECRET);
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("start longshore");

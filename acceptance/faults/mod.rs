@@ -17,6 +17,7 @@ mod random;
 mod step;
 mod trace;
 
+pub use client::{Answer, Client, KEY_ID, SECRET};
 pub use control::{Control, Order};
 pub use disk::{Disk, Sync};
 pub use driver::Driver;

@@ -24,6 +24,7 @@ mod server;
 pub mod shapes;
 mod terminal;
 pub mod tools;
+mod volume;
 
 pub use engine::Engine;
 pub use guardian::Guardian;
@@ -36,6 +37,7 @@ pub use postgres::Postgres;
 pub use repository::Repository;
 pub use server::{Server, Settings, pasted};
 pub use terminal::Terminal;
+pub use volume::Volume;
 
 use std::time::{Duration, Instant};
 

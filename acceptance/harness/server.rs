@@ -123,6 +123,11 @@ impl Server {
         &self.address
     }
 
+    /// The number of the process.
+    pub fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Everything printed so far: standard output, then standard error.
     pub fn printed(&self) -> String {
         both(&self.printed)

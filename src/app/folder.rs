@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! <data-dir>/
-//! ├── catalog.db*      the database, when it is SQLite, with its log and the note of other processes' changes
+//! ├── catalog.db*      the database, when it is SQLite, with its log, the note of other processes' changes and the
+//! │                    reserve for deletions on a full volume
 //! ├── blobs/           the blob store, when it is a disk
 //! ├── keys             the sealing keys
 //! ├── audit/           the audit trail

@@ -128,7 +128,7 @@ impl Catalog {
                 let upload = stored_upload(&row.get::<String>(0)?)?;
                 // Held by a request: it is not abandoned, and its row is extended or looked at again.
                 let Ok(held) = self.blobs.hold(&upload).await else { continue };
-                let gone = transaction!(self.database, open => {
+                let gone = transaction!(self.database, freeing open => {
                     open.touches(&[]);
                     Ok::<_, Error>(open.execute(DELETE_EXPIRED, params![upload.as_str(), now]).await?)
                 })?;
@@ -163,7 +163,7 @@ impl Catalog {
             if rows.is_empty() {
                 return Ok(removed);
             }
-            removed += transaction!(self.database, open => {
+            removed += transaction!(self.database, freeing open => {
                 open.touches(&[]);
                 let mut deleted = 0;
                 for row in &rows {
@@ -202,7 +202,7 @@ impl Catalog {
 
     /// Takes a blob out of use; false when a link needs it.
     async fn mark_blob(&self, digest: &Digest, generation: &Generation, now: Micros) -> Result<bool, Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             open.touches(&[blob_scope(digest)]);
             if open.execute(KEEP_BLOB, params![digest.as_str()]).await? > 0 {
                 return Ok(false);
@@ -215,7 +215,7 @@ impl Catalog {
     /// Removes a marked object, then its row, unless a push has taken the row back meanwhile.
     async fn delete_marked(&self, digest: &Digest, generation: &Generation) -> Result<(), Error> {
         self.blobs.delete(digest, generation).await?;
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             open.touches(&[blob_scope(digest)]);
             open.execute(DELETE_BLOB, params![digest.as_str(), generation.as_str()]).await?;
             Ok::<_, Error>(())

@@ -275,6 +275,14 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Whether a full volume is the cause.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::StorageFull)
+    }
+}
+
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
         if matches!(error, db::Error::Full(_)) {

@@ -189,7 +189,7 @@ impl Catalog {
     ) -> Result<(), Error> {
         let held = self.blobs.hold(upload).await?;
         let found = self.find_upload(allowed.resource(), upload).await?;
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             open.touches(&[]);
             open.execute(DELETE, params![upload.as_str(), found.repository_id.as_str()]).await?;
             Ok::<_, Error>(())
@@ -253,7 +253,7 @@ impl Catalog {
     /// when it goes on. Should even its row stay, it finds an empty upload.
     async fn after_failure(&self, error: blob::Error, upload: &UploadId) -> Error {
         if matches!(error, blob::Error::Lost(_)) {
-            let ended = transaction!(self.database, open => {
+            let ended = transaction!(self.database, freeing open => {
                 open.touches(&[]);
                 open.execute(DELETE_LOST, params![upload.as_str()]).await?;
                 Ok::<_, Error>(())

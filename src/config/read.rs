@@ -114,6 +114,7 @@ fn assemble(reader: &mut Reader<'_>, account: AccountId, region: Region) -> Conf
         is_public_secure,
         database: database.unwrap_or_else(|| db::Location::Sqlite(data_dir.join("catalog.db"))),
         blobs: blobs.unwrap_or_else(|| blob::Location::Disk(data_dir.join("blobs"))),
+        disk_reserve_bytes: reader.value("disk-reserve-bytes", form::number(0, 1 << 40), 0),
         key_file: reader.path("key-file", data_dir.join("keys")),
         root_key: root_key(reader),
         log: log(reader),

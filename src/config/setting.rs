@@ -114,6 +114,13 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("blobs", "URL", None, "file:PATH. Default: file:<data-dir>/blobs"),
     setting(
+        "disk-reserve-bytes",
+        "BYTES",
+        Some("16777216"),
+        "Room that is kept back beside SQLite's database, so that deletions go on when the volume is full, 0 to \
+         1099511627776; 0 keeps none. PostgreSQL looks after its own room.",
+    ),
+    setting(
         "key-file",
         "FILE",
         None,

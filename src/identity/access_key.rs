@@ -149,7 +149,7 @@ impl IdentityRoom {
         allowed: &Allowed<action::DeleteAccessKey>,
         key_id: &str,
     ) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let (owner, _) = Owner::authorised(open, allowed.resource()).await?;
             if !remove(open, &owner, key_id).await? {
                 return Err(missing(key_id));

@@ -116,7 +116,7 @@ impl IdentityRoom {
     /// NoSuchEntity when the root has no such key.
     pub async fn delete_root_key(&self, account: &AccountId, access_key_id: &str) -> Result<(), Error> {
         let owner = Owner::root(account.clone());
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             if !access_key::remove(open, &owner, access_key_id).await? {
                 return Err(Error::NoSuchEntity(Missing::AccessKey(access_key_id.to_owned())));
             }
@@ -163,7 +163,7 @@ impl IdentityRoom {
         alias: &str,
     ) -> Result<(), Error> {
         let account = &allowed.resource().account;
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let deleted = open
                 .execute(
                     "DELETE FROM account_alias WHERE account = $1 AND alias = $2",

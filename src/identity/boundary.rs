@@ -30,7 +30,7 @@ impl IdentityRoom {
     /// # Errors
     /// NoSuchEntity.
     pub async fn delete_boundary<A: DeleteBoundary>(&self, allowed: &Allowed<A>) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let entity = entity::authorised(open, A::KIND, allowed.resource()).await?;
             set(open, &entity.id, None).await?;
             cache::bump(open, &entity.account).await?;

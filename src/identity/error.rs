@@ -203,6 +203,13 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether a full volume is the cause.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        let Self::Internal(cause) = self else { return false };
+        matches!(cause.downcast_ref::<db::Error>(), Some(db::Error::Full(_)))
+    }
 }
 
 impl From<db::Error> for Error {

@@ -127,7 +127,7 @@ impl IdentityRoom {
         allowed: &Allowed<action::RemoveUserFromGroup>,
         user_name: &str,
     ) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let group = entity::authorised(open, Kind::Group, allowed.resource()).await?;
             let user = entity::required(open, &group.account, Kind::User, user_name).await?;
             open.execute(
@@ -145,7 +145,7 @@ impl IdentityRoom {
     /// # Errors
     /// NoSuchEntity, DeleteConflict.
     pub async fn delete_group(&self, allowed: &Allowed<action::DeleteGroup>) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let group = entity::authorised(open, Kind::Group, allowed.resource()).await?;
             let members = user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_membership WHERE group_id = $1 LIMIT 1", &group.id);
             if members.await? {

@@ -76,7 +76,7 @@ impl IdentityRoom {
         allowed: &Allowed<A>,
         name: &str,
     ) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let entity = entity::authorised(open, A::KIND, allowed.resource()).await?;
             let deleted = open
                 .execute(

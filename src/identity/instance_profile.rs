@@ -145,7 +145,7 @@ impl IdentityRoom {
         allowed: &Allowed<action::RemoveRoleFromInstanceProfile>,
         role_name: &str,
     ) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let profile = entity::authorised(open, Kind::InstanceProfile, allowed.resource()).await?;
             let role = entity::required(open, &profile.account, Kind::Role, role_name).await?;
             let deleted = open
@@ -170,7 +170,7 @@ impl IdentityRoom {
         &self,
         allowed: &Allowed<action::DeleteInstanceProfile>,
     ) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let profile = entity::authorised(open, Kind::InstanceProfile, allowed.resource()).await?;
             let roles = user::exists(
                 open,

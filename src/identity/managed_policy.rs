@@ -232,7 +232,7 @@ impl IdentityRoom {
     pub async fn delete_policy(&self, allowed: &Allowed<action::DeletePolicy>) -> Result<(), Error> {
         refuse_aws(allowed)?;
         let arn = &allowed.resource().arn;
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let policy = entity::authorised(open, Kind::Policy, allowed.resource()).await?;
             let attached = user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_attachment WHERE policy_arn = $1 LIMIT 1", arn);
             if attached.await? {
@@ -332,7 +332,7 @@ impl IdentityRoom {
         version: &str,
     ) -> Result<(), Error> {
         refuse_aws(allowed)?;
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let policy = entity::authorised(open, Kind::Policy, allowed.resource()).await?;
             let number = version_number(version).ok_or_else(|| missing_version(&policy.arn(), version))?;
             let default: i64 = open

@@ -210,7 +210,7 @@ impl IdentityRoom {
     /// # Errors
     /// NoSuchEntity, DeleteConflict.
     pub async fn delete_role(&self, allowed: &Allowed<action::DeleteRole>) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let role = entity::authorised(open, Kind::Role, allowed.resource()).await?;
             let profiles =
                 user::exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_instance_profile_role WHERE role_id = $1 LIMIT 1", &role.id);

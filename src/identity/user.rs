@@ -100,7 +100,7 @@ impl IdentityRoom {
     /// # Errors
     /// NoSuchEntity, DeleteConflict.
     pub async fn delete_user(&self, allowed: &Allowed<action::DeleteUser>) -> Result<(), Error> {
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             let user = entity::authorised(open, Kind::User, allowed.resource()).await?;
             attachment::refuse_policies(open, &user.id).await?;
             let groups = exists(open, "SELECT CAST(1 AS BIGINT) FROM iam_membership WHERE user_id = $1 LIMIT 1", &user.id);

@@ -2,4 +2,5 @@
 
 pub mod blob;
 pub mod db;
+pub mod reserve;
 pub mod seal;

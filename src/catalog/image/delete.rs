@@ -68,7 +68,7 @@ impl Catalog {
         let now = self.environment.now();
         let review_after = now.saturating_add(self.limits.blob_grace);
         let by = allowed.by();
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             open.touches(&[repository_scope(repository)]);
             let row = open
                 .row(crate::catalog::REPOSITORY_ID, crate::catalog::repository_parameters(repository))

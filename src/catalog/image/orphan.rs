@@ -38,7 +38,7 @@ impl Catalog {
             let review_after = now.saturating_add(self.limits.blob_grace);
             // What refers to an orphan has waited as long as the orphan has: it is due at once.
             let orphans_after = now;
-            let (found_some, gone) = transaction!(self.database, open => {
+            let (found_some, gone) = transaction!(self.database, freeing open => {
                 let rows = open.rows(DUE, params![now, BATCH]).await?;
                 if rows.is_empty() {
                     open.touches(&[]);

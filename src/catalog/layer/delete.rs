@@ -36,7 +36,7 @@ impl Catalog {
     ) -> Result<(), Error> {
         let repository = allowed.resource();
         let now = self.environment.now();
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             open.touches(&[blob_scope(digest)]);
             let row = open.row(REPOSITORY_ID, repository_parameters(repository)).await?;
             let id: String = row.ok_or_else(|| Error::RepositoryNotFound(repository.into()))?.get(0)?;

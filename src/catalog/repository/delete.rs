@@ -30,7 +30,7 @@ impl Catalog {
     ) -> Result<StoredRepository, Error> {
         let address = allowed.resource();
         let review_after = self.environment.now().saturating_add(self.limits.blob_grace);
-        transaction!(self.database, open => {
+        transaction!(self.database, freeing open => {
             open.touches(&[repository_scope(address)]);
             let row = open.row(REPOSITORY_ID, repository_parameters(address)).await?;
             let id: String = row.ok_or_else(|| not_found(address))?.get(0)?;

@@ -35,10 +35,13 @@ mod object;
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use oci::{Digest, UploadId};
+
+use super::reserve::Reserve;
 
 pub use disk::{
     Append, Appended, Held, Inspection, Reader, Step, Through, Verdict, Verified, WINDOW_BYTES, Window,
@@ -105,6 +108,15 @@ impl Blobs {
                 Ok(Self { backend: Backend::Disk(disk) })
             }
         }
+    }
+
+    /// The same store, which takes no bytes of uploads while the reserve is short.
+    #[must_use]
+    pub fn with_reserve(self, reserve: Arc<Reserve>) -> Self {
+        match &self.backend {
+            Backend::Disk(disk) => disk.heed(reserve),
+        }
+        self
     }
 
     /// Opens the store of a server that does not run, to look at it: nothing is created or removed. No server can

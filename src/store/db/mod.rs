@@ -35,6 +35,9 @@ pub use value::{FromValue, Kind, Row, Value};
 
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
+
+use super::reserve::Reserve;
 
 /// Where the database is: `sqlite:PATH` or `postgres://…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,12 +78,16 @@ pub enum Durability {
     /// It survives the death of the process. Power loss may take the last moments of such commits, newest first;
     /// never one on which a later durable commit builds.
     Relaxed,
+    /// As [`Self::Durable`], of a transaction that takes things away: it may use what is kept back for that when the
+    /// volume is full.
+    Freeing,
 }
 
 /// An open database with its schema brought up to date.
 #[derive(Debug, Clone)]
 pub struct Database {
     engine: Engine,
+    reserve: Arc<Reserve>,
 }
 
 #[derive(Debug, Clone)]
@@ -100,7 +107,7 @@ impl Database {
             Location::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path).await?),
             Location::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url).await?),
         };
-        let database = Self { engine };
+        let database = Self { engine, reserve: Arc::default() };
         migrate::run(&database).await?;
         Ok(database)
     }
@@ -115,7 +122,7 @@ impl Database {
             Location::Sqlite(path) => Engine::SqliteToRead(sqlite::ReadOnly::open(path)?),
             Location::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url).await?),
         };
-        let database = Self { engine };
+        let database = Self { engine, reserve: Arc::default() };
         migrate::require_newest(&database).await?;
         Ok(database)
     }
@@ -155,13 +162,32 @@ impl Database {
         }
     }
 
+    /// The same database with room kept back for [`Durability::Freeing`].
+    #[must_use]
+    pub fn with_reserve(self, reserve: Arc<Reserve>) -> Self {
+        Self { reserve, ..self }
+    }
+
+    /// Makes room for a deletion that found the volume full; false when no more can be made.
+    #[must_use]
+    pub fn make_room(&self) -> bool {
+        self.reserve.release()
+    }
+
     /// Starts a write transaction; dropping it without [`Transaction::commit`] undoes it.
     ///
     /// Prefer [`transaction!`](crate::transaction), which repeats the body when PostgreSQL asks for that.
     ///
     /// # Errors
-    /// [`Error::Engine`] when the engine cannot start one.
+    /// [`Error::Engine`] when the engine cannot start one; [`Error::Full`] when only deletions have room left.
     pub async fn begin(&self, durability: Durability) -> Result<Transaction, Error> {
+        let durability = match durability {
+            Durability::Freeing => Durability::Durable,
+            _ if self.reserve.is_short() => {
+                return Err(Error::Full("what is left is kept back for deletions".to_owned()));
+            }
+            other => other,
+        };
         match &self.engine {
             Engine::Sqlite(engine) => Ok(Transaction::Sqlite(engine.begin(durability).await?)),
             Engine::SqliteToRead(_) => Err(Error::Engine("the database is open to be read only".into())),
@@ -227,15 +253,20 @@ macro_rules! params {
 /// what it captures. Nothing of it is visible to others before the commit, and nothing at all after an error.
 ///
 /// `transaction!(database, relaxed open => …)` promises less; see [`Durability::Relaxed`](crate::store::db::Durability).
+/// `transaction!(database, freeing open => …)` takes things away and is repeated with the room that is kept back when
+/// the volume is full; its error type also has `fn is_full(&self) -> bool`.
 #[macro_export]
 macro_rules! transaction {
     ($database:expr, relaxed $name:ident => $body:block) => {
-        $crate::transaction!(@ $database, Relaxed, $name, $body)
+        $crate::transaction!(@ $database, Relaxed, [], $name, $body)
+    };
+    ($database:expr, freeing $name:ident => $body:block) => {
+        $crate::transaction!(@ $database, Freeing, [is_full], $name, $body)
     };
     ($database:expr, $name:ident => $body:block) => {
-        $crate::transaction!(@ $database, Durable, $name, $body)
+        $crate::transaction!(@ $database, Durable, [], $name, $body)
     };
-    (@ $database:expr, $durability:ident, $name:ident, $body:block) => {{
+    (@ $database:expr, $durability:ident, [$($is_full:ident)?], $name:ident, $body:block) => {{
         let mut attempt = 0_u32;
         loop {
             let result = async {
@@ -261,6 +292,7 @@ macro_rules! transaction {
                     attempt += 1;
                     $crate::store::db::pause(attempt).await;
                 }
+                $( Err(error) if error.$is_full() && $database.make_room() => {} )?
                 other => break other,
             }
         }

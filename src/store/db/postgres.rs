@@ -38,7 +38,7 @@ impl Postgres {
         // SERIALIZABLE makes every check-then-write in the rooms safe without engine-specific row locks; the
         // price is error 40001, which the transaction! macro repeats.
         let begin = match durability {
-            Durability::Durable => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            Durability::Durable | Durability::Freeing => "BEGIN ISOLATION LEVEL SERIALIZABLE",
             // One message with both. The log is written in order here too: a later synchronous commit waits for
             // everything before it (PostgreSQL manual, "Asynchronous Commit").
             Durability::Relaxed => "BEGIN ISOLATION LEVEL SERIALIZABLE; SET LOCAL synchronous_commit = off",

@@ -10,6 +10,7 @@
 mod checkpoint;
 mod readers;
 mod statement;
+mod volume;
 mod writer;
 
 use std::path::Path;

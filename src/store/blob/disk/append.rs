@@ -66,6 +66,7 @@ impl Held {
     /// [`Error::TooLong`], [`Error::WrongLength`], [`Error::Full`], [`Error::Io`]: the upload is as long as
     /// before then. [`Error::Lost`]: it is gone.
     pub async fn append(self, mut chunks: impl Chunks, rules: Append) -> Result<(Self, Appended), Error> {
+        self.inner.require_room()?;
         let mut short = Short { held: Some(self), pieces: Pieces::default(), rules };
         loop {
             match chunks.next().await {
@@ -286,6 +287,7 @@ impl Held {
         rules: Append,
     ) -> Result<Option<Appended>, Error> {
         let inner = Arc::clone(&self.inner);
+        inner.require_room()?;
         let staged = self.staged()?;
         let size: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
         let received = staged.progress.length.saturating_add(size) - start.length;

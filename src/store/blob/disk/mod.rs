@@ -22,12 +22,13 @@ mod window;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use oci::{Digest, UploadId};
 
 use super::{Error, Generation, Object};
+use crate::store::reserve::Reserve;
 use layout::Layout;
 
 pub use append::{Append, Appended};
@@ -57,6 +58,8 @@ struct Inner {
     holds: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
     known: known::Known,
     lost: lost::Lost,
+    /// Set once, when there is one; see [`Reserve`].
+    reserve: OnceLock<Arc<Reserve>>,
     /// Keeps the folder ours for as long as anything uses it.
     _lock: Option<File>,
 }
@@ -69,12 +72,19 @@ impl Disk {
             let lock = files::lock(layout.lock(), LOCK_PATIENCE)?;
             let known = known::Known::default();
             let lost = lost::Lost::default();
-            let inner = Inner { layout, boot, holds: Mutex::default(), known, lost, _lock: Some(lock) };
+            let (holds, reserve) = (Mutex::default(), OnceLock::new());
+            let inner = Inner { layout, boot, holds, known, lost, reserve, _lock: Some(lock) };
             inner.forget_what_another_boot_left()?;
             Ok(inner)
         })
         .await?;
         Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Refuses bytes of uploads while the reserve is short.
+    pub(super) fn heed(&self, reserve: Arc<Reserve>) {
+        // A second one would be a mistake of the caller; the first stays.
+        let _ = self.inner.reserve.set(reserve);
     }
 
     pub(super) async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
@@ -137,6 +147,14 @@ impl Disk {
 }
 
 impl Inner {
+    /// Refuses to take room that deletions need.
+    fn require_room(&self) -> Result<(), Error> {
+        if self.reserve.get().is_some_and(|reserve| reserve.is_short()) {
+            return Err(Error::Full(std::io::ErrorKind::StorageFull.into()));
+        }
+        Ok(())
+    }
+
     /// The mutex of an upload: everybody who asks while somebody holds or awaits it gets the same one.
     fn hold_of(&self, upload: &UploadId) -> Arc<tokio::sync::Mutex<()>> {
         let mut holds = self.holds.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use oci::UploadId;
 use rustix::fs::FlockOperation;
@@ -28,7 +28,8 @@ impl Disk {
                 }
             }
             let (known, lost) = (known::Known::default(), lost::Lost::default());
-            let inner = Inner { layout, boot, holds: Mutex::default(), known, lost, _lock: lock };
+            let (holds, reserve) = (Mutex::default(), OnceLock::new());
+            let inner = Inner { layout, boot, holds, known, lost, reserve, _lock: lock };
             Ok(Self { inner: Arc::new(inner) })
         })
         .await

@@ -15,7 +15,7 @@
 //! INVARIANT: an open group has somebody who will commit it: whoever leaves the writer, or leaves the queue before
 //! it, with members in the group and nobody waiting, commits or has it committed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use super::checkpoint::Log;
-use super::{STATEMENTS, Shared, statement};
+use super::{STATEMENTS, Shared, statement, volume};
 use crate::store::db::epoch::{Epochs, Scope, Touched};
 use crate::store::db::neighbours::Neighbours;
 use crate::store::db::{Durability, Error, Row, Value};
@@ -56,6 +56,9 @@ pub(super) struct Writer {
     group: Option<Group>,
     /// The level at which the connection commits now.
     level: Durability,
+    path: PathBuf,
+    /// Whether the open group met a full volume, after which SQLite may have undone it by itself.
+    is_full: bool,
     epochs: Epochs,
     neighbours: Neighbours,
 }
@@ -95,7 +98,9 @@ impl Writer {
         log.watch(&mut connection)?;
         // A request's thread never waits for another process; see `wait_for_other_process`.
         connection.busy_timeout(Duration::ZERO)?;
-        Ok(Self { connection, group: None, level: Durability::Durable, epochs, neighbours })
+        let path = path.to_owned();
+        let (group, level) = (None, Durability::Durable);
+        Ok(Self { connection, group, level, path, is_full: false, epochs, neighbours })
     }
 
     /// Opens a group whose commit will be synced or not. True when another process is writing.
@@ -103,13 +108,15 @@ impl Writer {
         if self.level != durability {
             // Not from the cache of prepared statements: SQLite obeys while it reads the text.
             self.connection.execute_batch(match durability {
-                Durability::Durable => "PRAGMA synchronous = FULL",
+                Durability::Durable | Durability::Freeing => "PRAGMA synchronous = FULL",
                 Durability::Relaxed => "PRAGMA synchronous = NORMAL",
             })?;
             self.level = durability;
         }
-        match statement::run(&self.connection, "BEGIN IMMEDIATE") {
+        let begun = statement::run(&self.connection, "BEGIN IMMEDIATE");
+        match self.judged(begun) {
             Ok(()) => {
+                self.is_full = false;
                 let outcome = watch::channel(None).0;
                 self.group = Some(Group { members: 0, touched: Touched::nothing(), outcome });
                 Ok(false)
@@ -125,7 +132,7 @@ impl Writer {
         // After some failures (disk full, I/O) SQLite has undone the whole group by itself.
         let result = if self.connection.is_autocommit() {
             let reason = "the database gave the transaction up".to_owned();
-            self.end_group(Err(Failure { reason, is_full: false }));
+            self.end_group(Err(Failure { reason, is_full: self.is_full }));
             return;
         } else if group.members == 0 {
             self.group = None;
@@ -148,7 +155,8 @@ impl Writer {
         let Some(group) = self.group.as_mut() else { return Ok(()) };
         // While the commit is under way what it touches has no stamp, so nothing old is given out from memory.
         let new_epoch = self.epochs.commit(std::mem::take(&mut group.touched));
-        let mut result = statement::run(&self.connection, "COMMIT");
+        let committed = statement::run(&self.connection, "COMMIT");
+        let mut result = self.judged(committed);
         drop(new_epoch);
         if result.is_ok()
             && let Err(error) = self.neighbours.tell()
@@ -173,6 +181,16 @@ impl Writer {
         if let Some(group) = self.group.take() {
             group.outcome.send_replace(Some(outcome));
         }
+    }
+
+    /// Tells a full volume or quota apart from other failures: SQLite knows only ENOSPC from a write of its own.
+    fn judged<T>(&mut self, result: Result<T, Error>) -> Result<T, Error> {
+        let result = match result {
+            Err(error) if is_io(&error) && volume::is_full(&self.path) => Err(Error::Full(error.to_string())),
+            other => other,
+        };
+        self.is_full |= matches!(result, Err(Error::Full(_)));
+        result
     }
 
     fn has_members(&self) -> bool {
@@ -214,7 +232,7 @@ impl Shared {
     async fn commit(self: &Arc<Self>, mut guard: OwnedMutexGuard<Writer>) -> Result<(), Error> {
         let result = match guard.level {
             Durability::Relaxed => guard.commit_group(),
-            Durability::Durable => {
+            Durability::Durable | Durability::Freeing => {
                 let work = move || guard.commit_group();
                 tokio::task::spawn_blocking(work).await.map_err(Error::task)?
             }
@@ -253,7 +271,9 @@ impl Member {
         sql: &'static str,
         parameters: &[Value],
     ) -> Result<u64, Error> {
-        statement::execute(&self.writer()?.connection, sql, parameters)
+        let writer = self.writer()?;
+        let result = statement::execute(&writer.connection, sql, parameters);
+        writer.judged(result)
     }
 
     pub(in crate::store::db) fn rows(
@@ -261,7 +281,9 @@ impl Member {
         sql: &'static str,
         parameters: &[Value],
     ) -> Result<Vec<Row>, Error> {
-        statement::rows(&self.writer()?.connection, sql, parameters)
+        let writer = self.writer()?;
+        let result = statement::rows(&writer.connection, sql, parameters);
+        writer.judged(result)
     }
 
     /// As [`Self::execute`], on the blocking pool.
@@ -385,6 +407,12 @@ async fn wait(mut outcome: watch::Receiver<Option<Outcome>>) -> Result<(), Error
         Some(Err(Failure { reason, is_full: false })) => Err(Error::Group(reason)),
         None => Err(Error::Group("the writer went away".to_owned())),
     }
+}
+
+fn is_io(error: &Error) -> bool {
+    let Error::Engine(cause) = error else { return false };
+    let cause = cause.downcast_ref::<rusqlite::Error>();
+    cause.is_some_and(|cause| cause.sqlite_error_code() == Some(ErrorCode::SystemIoFailure))
 }
 
 fn is_busy(error: &Error) -> bool {
