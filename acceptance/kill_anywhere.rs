@@ -84,6 +84,7 @@ fn kill_at(prepared: &Installation, point: u64) {
     // Calls of other threads may come in another order, so the last points may lie after the end.
     let _ = driver.run(running.client());
     drop(running);
+    installation.is_in_order(&format!("killed at point {point}"));
     let running = installation.start();
     let client = running.client.as_ref().unwrap_or_else(|| panic!("point {point}: {}", installation.log()));
     driver.verify(client);
@@ -92,6 +93,7 @@ fn kill_at(prepared: &Installation, point: u64) {
     driver.verify(client);
     let status = running.stop();
     assert!(status.success(), "point {point}: {status}");
+    installation.is_in_order(&format!("stopped after point {point}"));
 }
 
 #[test]

@@ -58,6 +58,9 @@ impl Recording {
         let mut driver = self.moments[moment].1.clone();
         let installation = Installation::create(true);
         self.disk(at, sync).cut_power(&mut random, &installation.data());
+        if moment > 0 {
+            installation.is_in_order_in_another_boot(&format!("power lost after record {at}"));
+        }
         let running = installation.start_in_another_boot();
         let Some(client) = &running.client else {
             panic!("no start after record {at}: {}", installation.log())
@@ -66,6 +69,8 @@ impl Recording {
         driver.take_up(client, true);
         driver.run(client).unwrap();
         driver.verify(client);
+        drop(running);
+        installation.is_in_order_in_another_boot(&format!("went on after record {at}"));
     }
 }
 
@@ -122,5 +127,7 @@ fn the_trace_has_every_change_and_a_lying_disk_is_found_out() {
 
 fn count(folder: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    // The index of SQLite's log is not recorded, and stays when a connection was open at the end.
+    let entries = entries.filter(|path| !path.to_str().unwrap().ends_with("-shm"));
     entries.map(|path| if path.is_dir() { count(&path) } else { 1 }).sum()
 }

@@ -3,12 +3,25 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use base64::Engine as _;
+use serde_json::json;
+
 use super::client::{Answer, Client};
 use super::step::{Request, Step};
 use crate::harness::layout::{OCI_MANIFEST, digest};
 
 /// What is there: `tag/app/v1` → digest.
 pub type World = BTreeMap<String, String>;
+
+/// One upload, as its client knows it.
+#[derive(Debug, Clone)]
+struct Upload {
+    location: String,
+    /// Bytes that were acknowledged.
+    acknowledged: usize,
+    /// The repository and the id, when it goes by ECR's operations.
+    parts: Option<(String, String)>,
+}
 
 /// The client's side: what it knows from answers alone.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +30,7 @@ pub struct Driver {
     /// Steps that were acknowledged.
     pub done: usize,
     pub world: World,
-    /// Location of each upload and how many bytes were acknowledged.
-    uploads: BTreeMap<usize, (String, usize)>,
+    uploads: BTreeMap<usize, Upload>,
 }
 
 impl Driver {
@@ -55,7 +67,7 @@ impl Driver {
     fn acknowledge(&mut self, step: &Step) {
         apply(&mut self.world, step);
         match &step.request {
-            Request::Append { slot, to, .. } => self.uploads.get_mut(slot).unwrap().1 = *to,
+            Request::Append { slot, to, .. } => self.uploads.get_mut(slot).unwrap().acknowledged = *to,
             Request::Complete { slot } | Request::Abort { slot } => drop(self.uploads.remove(slot)),
             _ => {}
         }
@@ -64,25 +76,20 @@ impl Driver {
 
     fn perform(&mut self, client: &Client, step: &Step) -> io::Result<Answer> {
         match &step.request {
-            Request::Start { repository, slot } => {
-                let answer =
-                    client.registry("POST", &format!("/v2/{repository}/blobs/uploads/"), &[], &[])?;
-                if let Some(location) = answer.header("location") {
-                    self.uploads.insert(*slot, (location.to_owned(), 0));
-                }
+            Request::Start { repository, slot, by_parts } => {
+                let (answer, upload) = start(client, repository, *by_parts)?;
+                upload.map(|upload| self.uploads.insert(*slot, upload));
                 Ok(answer)
             }
             Request::Append { slot, from, to } => {
-                let (location, _) = &self.uploads[slot];
                 let bytes = &step.layer.as_ref().unwrap()[*from..*to];
-                let range = format!("{from}-{}", to - 1);
-                client.registry("PATCH", location, &[("content-range", &range)], bytes)
+                self.uploads[slot].append(client, *from, bytes)
             }
             Request::Complete { slot } => {
                 let digest = digest(step.layer.as_ref().unwrap());
-                client.registry("PUT", &format!("{}?digest={digest}", self.uploads[slot].0), &[], &[])
+                self.uploads[slot].complete(client, &digest)
             }
-            Request::Abort { slot } => client.registry("DELETE", &self.uploads[slot].0, &[], &[]),
+            Request::Abort { slot } => client.registry("DELETE", &self.uploads[slot].location, &[], &[]),
             Request::Whole { repository, layer } => {
                 let path = format!("/v2/{repository}/blobs/uploads/?digest={}", digest(layer));
                 client.registry("POST", &path, &[], layer)
@@ -146,7 +153,7 @@ impl Driver {
     /// was sent.
     pub fn take_up(&mut self, client: &Client, is_power_lost: bool) {
         for slot in self.uploads.keys().copied().collect::<Vec<_>>() {
-            let (location, acknowledged) = self.uploads[&slot].clone();
+            let Upload { location, acknowledged, .. } = self.uploads[&slot].clone();
             let sent = match self.steps.get(self.done).map(|step| &step.request) {
                 Some(Request::Append { slot: under_way, to, .. }) if *under_way == slot => *to,
                 _ => acknowledged,
@@ -179,7 +186,7 @@ impl Driver {
                 if let Request::Append { from, .. } = &mut self.steps[self.done].request {
                     *from = length;
                 }
-                self.uploads.get_mut(&slot).unwrap().1 = length;
+                self.uploads.get_mut(&slot).unwrap().acknowledged = length;
                 if length == sent {
                     let step = self.steps[self.done].clone();
                     self.acknowledge(&step);
@@ -190,9 +197,52 @@ impl Driver {
                 let answer = self.perform(client, &step).unwrap();
                 assert!(answer.is_success(), "{} {}", answer.status, answer.text());
                 length = acknowledged;
-                self.uploads.get_mut(&slot).unwrap().1 = length;
+                self.uploads.get_mut(&slot).unwrap().acknowledged = length;
             }
         }
+    }
+}
+
+/// Begins an upload; out: the upload too, when it was begun.
+fn start(client: &Client, repository: &str, by_parts: bool) -> io::Result<(Answer, Option<Upload>)> {
+    let path = format!("/v2/{repository}/blobs/uploads/");
+    if !by_parts {
+        let answer = client.registry("POST", &path, &[], &[])?;
+        let location = answer.header("location").map(str::to_owned);
+        let upload = location.map(|location| Upload { location, acknowledged: 0, parts: None });
+        return Ok((answer, upload));
+    }
+    let answer = client.ecr("InitiateLayerUpload", &json!({ "repositoryName": repository }))?;
+    let upload = answer.is_success().then(|| {
+        let id = answer.json()["uploadId"].as_str().unwrap().to_owned();
+        // Both doors know the same uploads; docker's can say how far one has come.
+        let location = format!("{path}{id}");
+        Upload { location, acknowledged: 0, parts: Some((repository.to_owned(), id)) }
+    });
+    Ok((answer, upload))
+}
+
+impl Upload {
+    fn append(&self, client: &Client, from: usize, bytes: &[u8]) -> io::Result<Answer> {
+        let last = from + bytes.len() - 1;
+        let Some((repository, id)) = &self.parts else {
+            let range = format!("{from}-{last}");
+            return client.registry("PATCH", &self.location, &[("content-range", &range)], bytes);
+        };
+        let part = base64::engine::general_purpose::STANDARD.encode(bytes);
+        let body = json!({
+            "repositoryName": repository, "uploadId": id, "partFirstByte": from, "partLastByte": last,
+            "layerPartBlob": part,
+        });
+        client.ecr("UploadLayerPart", &body)
+    }
+
+    fn complete(&self, client: &Client, digest: &str) -> io::Result<Answer> {
+        let Some((repository, id)) = &self.parts else {
+            return client.registry("PUT", &format!("{}?digest={digest}", self.location), &[], &[]);
+        };
+        let body = json!({ "repositoryName": repository, "uploadId": id, "layerDigests": [digest] });
+        client.ecr("CompleteLayerUpload", &body)
     }
 }
 
@@ -212,6 +262,8 @@ fn is_done(request: &Request, answer: &Answer) -> bool {
             answer.status < 500 && answer.text().contains(may_be_done)
         }
         Request::Abort { .. } => answer.status == 404,
+        // To a repeated completion by parts; docker's says 201 again.
+        Request::Complete { .. } => answer.text().contains("LayerAlreadyExistsException"),
         _ => false,
     }
 }
@@ -232,12 +284,18 @@ fn look(client: &Client, key: &str) -> Option<String> {
     let there = |answer: Answer| found(answer).map(|_| "there".to_owned());
     match parts[..] {
         ["repository", name] => {
-            let body = serde_json::json!({ "repositoryNames": [name] });
+            let body = json!({ "repositoryNames": [name] });
             there(client.ecr("DescribeRepositories", &body).unwrap())
         }
         ["tag" | "image", name, reference] => whole(&format!("/v2/{name}/manifests/{reference}")),
         ["layer", name, digest] => whole(&format!("/v2/{name}/blobs/{digest}")),
         ["user", name] => there(client.iam("GetUser", &[("UserName", name)]).unwrap()),
+        ["inline", name] => {
+            there(client.iam("GetUserPolicy", &[("UserName", name), ("PolicyName", "inline")]).unwrap())
+        }
+        ["access", name] => {
+            there(client.ecr("GetRepositoryPolicy", &json!({ "repositoryName": name })).unwrap())
+        }
         ["policy", name] => {
             let answer = found(client.iam("ListAttachedUserPolicies", &[("UserName", name)]).unwrap())?;
             answer.text().contains("AmazonEC2ContainerRegistryReadOnly").then(|| "there".to_owned())

@@ -16,6 +16,8 @@ pub enum Request {
     Start {
         repository: String,
         slot: usize,
+        /// By ECR's operations instead of docker's: the chunks are parts then.
+        by_parts: bool,
     },
     Append {
         slot: usize,
@@ -80,12 +82,16 @@ pub fn script(seed: u64) -> Vec<Step> {
     script.user(seed, true);
     let large = script.image(&app, &[70_000, 2_500_000], Some("latest"));
     script.manifest(&app, &first.1, Some("latest"), &first.0);
+    script.policies(&app, seed, true);
     script.abandoned(&app);
+    script.parts(&app, 150_000);
+    script.parts(&app, 20_000);
     let shared = script.whole(&app, 9_000);
     script.mount(&other, &app, &shared);
     let copy = script.image(&other, &[100_000], None);
     script.delete(&app, "v1", None);
     script.delete(&app, &large.0, Some(&large.0));
+    script.policies(&app, seed, false);
     script.user(seed, false);
     script.image(&app, &[1_200_000], Some("latest"));
     script.delete(&other, &copy.0, Some(&copy.0));
@@ -134,7 +140,7 @@ impl Script {
         let key = format!("layer/{repository}/{}", digest(&layer));
         let half = size / 2;
         for (request, changes) in [
-            (Request::Start { repository: repository.to_owned(), slot }, vec![]),
+            (Request::Start { repository: repository.to_owned(), slot, by_parts: false }, vec![]),
             (Request::Append { slot, from: 0, to: half }, vec![]),
             (Request::Append { slot, from: half, to: size }, vec![]),
             (Request::Complete { slot }, vec![(key, Some(digest(&layer)))]),
@@ -142,6 +148,21 @@ impl Script {
             self.steps.push(Step { request, changes, layer: Some(layer.clone()) });
         }
         layer
+    }
+
+    /// Pushes a layer by `UploadLayerPart`, in one part.
+    fn parts(&mut self, repository: &str, size: usize) {
+        let layer = Arc::new(self.random.bytes(size));
+        let slot = self.slots;
+        self.slots += 1;
+        let key = format!("layer/{repository}/{}", digest(&layer));
+        for (request, changes) in [
+            (Request::Start { repository: repository.to_owned(), slot, by_parts: true }, vec![]),
+            (Request::Append { slot, from: 0, to: size }, vec![]),
+            (Request::Complete { slot }, vec![(key, Some(digest(&layer)))]),
+        ] {
+            self.steps.push(Step { request, changes, layer: Some(layer.clone()) });
+        }
     }
 
     /// An upload that is given up.
@@ -217,6 +238,33 @@ impl Script {
         } else {
             iam("DetachUserPolicy", both, "NoSuchEntity", policy);
             iam("DeleteUser", alone, "NoSuchEntity", user);
+        }
+    }
+
+    /// Gives the user of the seed an inline policy and the repository a policy, or takes both away.
+    fn policies(&mut self, repository: &str, seed: u64, is_new: bool) {
+        let user = format!("user{seed}");
+        let there = is_new.then(|| "there".to_owned());
+        let inline = (format!("inline/{user}"), there.clone());
+        let change = (format!("access/{repository}"), there);
+        let mut parameters = vec![("UserName", user), ("PolicyName", "inline".to_owned())];
+        let statement = json!({ "Effect": "Allow", "Action": "ecr:DescribeRepositories", "Resource": "*" });
+        let document = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+        let (action, done) =
+            if is_new { ("PutUserPolicy", "-") } else { ("DeleteUserPolicy", "NoSuchEntity") };
+        if is_new {
+            parameters.push(("PolicyDocument", document));
+        }
+        self.push(Request::Iam { action, parameters, may_be_done: done }, vec![inline]);
+        if is_new {
+            let statement =
+                json!({ "Sid": "all", "Effect": "Allow", "Principal": "*", "Action": "ecr:DescribeImages" });
+            let text = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
+            let body = json!({ "repositoryName": repository, "policyText": text });
+            self.ecr("SetRepositoryPolicy", body, "-", vec![change]);
+        } else {
+            let body = json!({ "repositoryName": repository });
+            self.ecr("DeleteRepositoryPolicy", body, "RepositoryPolicyNotFoundException", vec![change]);
         }
     }
 }
