@@ -50,4 +50,6 @@ mod restart;
 mod reverse_proxy;
 mod revocation;
 mod skopeo;
+mod soak;
+mod storm;
 mod tutorial;
