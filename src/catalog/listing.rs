@@ -1,6 +1,8 @@
 //! Names in byte order, page by page: each page continues after the last name of the one before.
 
-use crate::access::{Allowed, action};
+use std::sync::Arc;
+
+use crate::access::{Allowed, Repository, action};
 use crate::catalog::{Catalog, Error, repository_parameters};
 use crate::params;
 use crate::store::db::Row;
@@ -20,6 +22,46 @@ impl Names {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let names = rows.iter().take(limit).map(|row| row.get(0)).collect::<Result<Vec<String>, _>>()?;
         Ok(Self { names, has_more: rows.len() > limit })
+    }
+}
+
+/// One page of the tags of a repository. Cheap to clone: those who watch a repository ask for the same page again and
+/// again, and it is kept in memory as long as nothing changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagPage {
+    /// In byte order, with commas between them.
+    joined: Arc<str>,
+    /// Whether another page follows.
+    pub has_more: bool,
+}
+
+impl TagPage {
+    /// Cuts what was found for one tag more than the page holds.
+    fn cut(found: &str, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        // The comma behind the last tag of the page, or the beginning when the page holds none.
+        let end = match limit.checked_sub(1) {
+            None => (!found.is_empty()).then_some(0),
+            Some(before) => found.match_indices(',').nth(before).map(|(end, _)| end),
+        };
+        let kept = end.and_then(|end| found.get(..end)).unwrap_or(found);
+        Self { joined: kept.into(), has_more: end.is_some() }
+    }
+
+    /// The tags in byte order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.joined.split_terminator(',')
+    }
+
+    /// The last tag of the page.
+    #[must_use]
+    pub fn last(&self) -> Option<&str> {
+        self.joined.rsplit(',').next().filter(|last| !last.is_empty())
+    }
+
+    /// The bytes that it takes, roughly.
+    pub(super) fn weight(&self) -> usize {
+        self.joined.len()
     }
 }
 
@@ -44,17 +86,26 @@ impl Catalog {
         allowed: &Allowed<action::ListImages>,
         after: &str,
         limit: u64,
-    ) -> Result<Names, Error> {
+    ) -> Result<TagPage, Error> {
         let repository = allowed.resource();
+        self.cached_tags(repository, after, limit, async || {
+            self.load_tag_names(repository, after, limit).await
+        })
+        .await
+    }
+
+    async fn load_tag_names(
+        &self,
+        repository: &Repository,
+        after: &str,
+        limit: u64,
+    ) -> Result<TagPage, Error> {
         let mut parameters = repository_parameters(repository);
         parameters.extend(params![after, one_more(limit)]);
         let row = self.database.row(TAGS, parameters).await?;
         let row = row.ok_or_else(|| Error::RepositoryNotFound(repository.into()))?;
         let joined = row.get::<Option<String>>(0)?.unwrap_or_default();
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let mut found = joined.split_terminator(',');
-        let names = found.by_ref().take(limit).map(str::to_owned).collect();
-        Ok(Names { names, has_more: found.next().is_some() })
+        Ok(TagPage::cut(&joined, limit))
     }
 
     /// At most `limit` repositories of the registry that come after `after`.
@@ -77,5 +128,28 @@ impl Catalog {
             )
             .await?;
         Names::cut(&rows, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_cut_at_its_limit_and_knows_whether_more_follow() {
+        for (found, limit, names, has_more) in [
+            ("", 2, vec![], false),
+            ("a", 2, vec!["a"], false),
+            ("a,b", 2, vec!["a", "b"], false),
+            ("a,b,c", 2, vec!["a", "b"], true),
+            ("a,b,c", 1, vec!["a"], true),
+            ("a", 0, vec![], true),
+            ("", 0, vec![], false),
+            ("a,b", u64::MAX, vec!["a", "b"], false),
+        ] {
+            let page = TagPage::cut(found, limit);
+            assert_eq!(page.names().collect::<Vec<_>>(), names, "{found:?} {limit}");
+            assert_eq!((page.has_more, page.last()), (has_more, names.last().copied()), "{found:?} {limit}");
+        }
     }
 }

@@ -34,7 +34,7 @@ pub use collector::Collected;
 #[cfg(test)]
 pub(crate) use error::samples as error_samples;
 pub use error::{Error, Place};
-pub use listing::Names;
+pub use listing::{Names, TagPage};
 pub use referrer::{MAX_ARTIFACT_TYPES, Referrers};
 pub use scrub::{ScrubPace, Scrubbed};
 pub use tag_mutability::{Mode, TagMutability};

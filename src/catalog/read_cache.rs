@@ -1,4 +1,5 @@
-//! What pulls read again and again, kept in memory: facts for the guard, manifests, links of layers, small layers.
+//! What is read again and again, kept in memory: facts for the guard, manifests, links of layers, small layers, pages
+//! of tags.
 //!
 //! Everything but the bytes of layers is kept under the database's stamp of its repository, and a link also under
 //! that of its blob, so an answer is exact: see [`Database::stamp`](crate::store::db::Database::stamp). The bytes of
@@ -11,6 +12,7 @@ use oci::{Digest, Reference};
 
 use super::content::{Placed, has_digest};
 use super::image::StoredImage;
+use super::listing::TagPage;
 use super::{AccessFacts, Catalog, Error};
 use crate::access::Repository;
 use crate::store::blob::{self, Object, Reader, Verdict};
@@ -22,6 +24,9 @@ const LARGE: usize = 8 * 1024 * 1024;
 /// Bytes of facts that are kept, and as many of links.
 const SMALL: usize = 1024 * 1024;
 
+/// Bytes of pages of tags: a page of a thousand tags has 10 to 100 KiB.
+const PAGES: usize = 4 * 1024 * 1024;
+
 /// The longest layer whose bytes are kept: configurations, signatures, attestations, small layers.
 pub(super) const MAX_KEPT_LAYER: u64 = 64 * 1024;
 
@@ -31,6 +36,7 @@ pub(super) struct ReadCache {
     facts: Cache<String, Stamp, AccessFacts>,
     images: Cache<String, Stamp, StoredImage>,
     links: Cache<String, Stamp, Placed>,
+    tags: Cache<String, Stamp, TagPage>,
     layers: Cache<String, (), Bytes>,
 }
 
@@ -40,6 +46,7 @@ impl Default for ReadCache {
             facts: Cache::bounded(SMALL),
             images: Cache::bounded(LARGE),
             links: Cache::bounded(SMALL),
+            tags: Cache::bounded(PAGES),
             layers: Cache::bounded(LARGE),
         }
     }
@@ -120,6 +127,26 @@ impl Catalog {
             let bytes = image.manifest.len() + image.media_type.len();
             self.read_cache.images.put(key, stamp, image.clone(), bytes);
         }
+        Ok(loaded)
+    }
+
+    /// A page of tags from memory, else what `load` gives.
+    pub(super) async fn cached_tags(
+        &self,
+        repository: &Repository,
+        after: &str,
+        limit: u64,
+        load: impl AsyncFnOnce() -> Result<TagPage, Error>,
+    ) -> Result<TagPage, Error> {
+        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
+            return Box::pin(load()).await;
+        };
+        let key = format!("{}\n{limit}", key(repository, after));
+        if let Some(page) = self.read_cache.tags.get(key.as_str(), stamp) {
+            return Ok(page);
+        }
+        let loaded = Box::pin(load()).await?;
+        self.read_cache.tags.put(key, stamp, loaded.clone(), loaded.weight() + after.len());
         Ok(loaded)
     }
 

@@ -3,12 +3,14 @@
 use http::header::{CONTENT_TYPE, HeaderName, LINK};
 use oci::{Digest, RepositoryName, media_type, referrers_index};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
 
 use super::Error;
 use super::manifests::insert;
 use super::operation::{MAX_PAGE, Page};
 use crate::access::{Grant, action};
 use crate::api::{Body, Outgoing, Services};
+use crate::catalog;
 
 /// Repositories on a page when the client names no number (ecr.md §8.4).
 const DEFAULT_CATALOG_PAGE: u64 = 100;
@@ -17,6 +19,12 @@ const DEFAULT_CATALOG_PAGE: u64 = 100;
 const REFERRERS_PAGE: u64 = 50;
 
 const OCI_FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+
+#[derive(Serialize)]
+struct TagList<'a> {
+    name: &'a str,
+    tags: &'a [&'a str],
+}
 
 /// `GET /v2/<name>/tags/list`: lexical order, at most `n` after `last`.
 pub(super) async fn tags(
@@ -29,8 +37,10 @@ pub(super) async fn tags(
     let limit = page.limit.unwrap_or(MAX_PAGE);
     let last = page.last.as_deref().unwrap_or("");
     let tags = services.catalog.tag_names(&allowed, last, limit).await?;
-    let body = serde_json::json!({"name": name.as_str(), "tags": tags.names}).to_string();
-    let next = tags.names.last().filter(|_| tags.has_more);
+    let tags_as_text: Vec<&str> = tags.names().collect();
+    let body = TagList { name: name.as_str(), tags: &tags_as_text };
+    let body = serde_json::to_vec(&body).map_err(|error| catalog::Error::Internal(error.into()))?;
+    let next = tags.last().filter(|_| tags.has_more);
     Ok(list(body, next.map(|last| next_link(&format!("/v2/{name}/tags/list"), limit, last))))
 }
 

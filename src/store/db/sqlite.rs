@@ -150,3 +150,31 @@ impl View {
         self.0.rows(sql, parameters).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    /// How often a statement gets a new plan when it is used ten times.
+    fn plans(is_settled: bool) -> i32 {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE word (name TEXT PRIMARY KEY)").unwrap();
+        if is_settled {
+            keep_plans(&connection).unwrap();
+        }
+        let sql = "SELECT name FROM word WHERE name > $1 ORDER BY name LIMIT $2";
+        for number in 10..20 {
+            let parameters = [Value::Text(format!("t{number}")), Value::Integer(number)];
+            statement::rows(&connection, sql, &parameters).unwrap();
+        }
+        connection.prepare_cached(sql).unwrap().get_status(StatementStatus::RePrepare)
+    }
+
+    #[test]
+    fn a_statement_keeps_its_plan() {
+        assert_eq!(plans(true), 0);
+        assert!(plans(false) > 0, "SQLite keeps plans by itself now: keep_plans can go");
+    }
+}
