@@ -107,6 +107,59 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))
 }
 
+const IO_ERROR: i32 = 5;
+
+/// Syncs that fail in CI, evenly spread over the script; all of them with `LONGSHORE_FAILED_SYNCS=all`.
+const FAILED_SYNCS: usize = 20;
+
+/// After a sync that fails the next one succeeds without what was lost: nothing acknowledged may build on it.
+#[test]
+fn nothing_acknowledged_is_lost_after_a_sync_that_failed() {
+    let recording = record();
+    let served = &recording.trace.records[recording.moments[1].0..];
+    let syncs: Vec<u64> =
+        served.iter().filter(|record| record.kind == Kind::Sync).map(|record| record.number).collect();
+    let is_whole = std::env::var("LONGSHORE_FAILED_SYNCS").is_ok_and(|text| text == "all");
+    let stride = if is_whole { 1 } else { syncs.len().div_ceil(FAILED_SYNCS) };
+    let failed: Vec<u64> = syncs
+        .iter()
+        .copied()
+        .step_by(stride)
+        .filter(|call| catch_unwind(AssertUnwindSafe(|| fail_and_cut(*call))).is_err())
+        .collect();
+    println!("{} syncs, every {stride}th failed", syncs.len());
+    assert!(failed.is_empty(), "lost after the failure of the calls {failed:?}");
+}
+
+/// Lets one sync fail, goes on to the end, and cuts the power there.
+fn fail_and_cut(call: u64) {
+    let installation = Installation::create(true);
+    let (running, control) = installation.start_with_faults(Order::Nothing, true);
+    control.order_about(Order::Fail { from: call, to: call, error: IO_ERROR }, &[Kind::Sync]);
+    let client = running.client();
+    let mut driver = Driver::of(script(SCRIPT));
+    while driver.done < driver.steps.len() {
+        let before = driver.done;
+        let answer = driver.advance(client).unwrap();
+        if driver.done == before {
+            assert!(control.hits() == 1 && matches!(answer.status, 500 | 507), "{}", answer.text());
+            driver.verify(client);
+            driver.take_up(client, false);
+        }
+    }
+    drop(running);
+    let trace = installation.trace();
+    for seed in 0..4 {
+        let mut disk = Disk::empty(&installation.data(), Sync::Honest);
+        trace.records.iter().for_each(|record| disk.apply(record));
+        let left = Installation::create(true);
+        disk.cut_power(&mut Random::of(seed), &left.data());
+        left.is_in_order_in_another_boot(&format!("sync {call} failed"));
+        let running = left.start_in_another_boot();
+        driver.verify(running.client());
+    }
+}
+
 #[test]
 fn the_trace_has_every_change_and_a_lying_disk_is_found_out() {
     let recording = record();

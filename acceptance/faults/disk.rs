@@ -27,6 +27,8 @@ type Node = usize;
 struct File {
     durable: Vec<u8>,
     pending: Vec<Change>,
+    /// How many of the pending changes were there when a sync failed.
+    lost: usize,
     is_folder: bool,
 }
 
@@ -74,6 +76,9 @@ impl Disk {
 
     /// Does what a call did.
     pub fn apply(&mut self, record: &Record) {
+        if record.failed && record.kind == Kind::Sync {
+            return self.forget(record.inode);
+        }
         if record.failed || record.from.ends_with("-shm") {
             return;
         }
@@ -120,6 +125,14 @@ impl Disk {
         }
     }
 
+    /// A sync has failed: the kernel takes the pages for written, so no later sync writes them.
+    fn forget(&mut self, inode: u64) {
+        if let Some(&node) = self.by_inode.get(&inode) {
+            let file = &mut self.nodes[node];
+            file.lost = file.pending.len();
+        }
+    }
+
     fn make_durable(&mut self, inode: u64) {
         let Some(&node) = self.by_inode.get(&inode) else { return };
         if self.nodes[node].is_folder {
@@ -130,8 +143,12 @@ impl Disk {
             ours.iter().for_each(|renaming| keep(&mut self.durable_names, renaming));
         } else {
             let file = &mut self.nodes[node];
-            for change in std::mem::take(&mut file.pending) {
-                perform(&mut file.durable, &change);
+            let lost = std::mem::take(&mut file.lost);
+            for (index, change) in std::mem::take(&mut file.pending).iter().enumerate() {
+                // Lengths are kept by the file system's journal.
+                if index >= lost || !matches!(change, Change::Write(..)) {
+                    perform(&mut file.durable, change);
+                }
             }
         }
     }

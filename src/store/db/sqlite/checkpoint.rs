@@ -30,6 +30,7 @@ pub(super) struct Log {
     /// Pages from which on the next fold begins.
     due: AtomicI64,
     is_folding: AtomicBool,
+    is_distrusted: AtomicBool,
 }
 
 impl Log {
@@ -39,6 +40,7 @@ impl Log {
             pages: AtomicI64::new(0),
             due: AtomicI64::new(LONG),
             is_folding: AtomicBool::new(false),
+            is_distrusted: AtomicBool::new(false),
         }
     }
 
@@ -56,6 +58,19 @@ impl Log {
         Ok(())
     }
 
+    /// Something of the log may never reach the disk: nothing is committed until it was begun anew.
+    pub(super) fn distrust(&self) {
+        self.is_distrusted.store(true, Ordering::Release);
+    }
+
+    pub(super) fn trust(&self) {
+        self.is_distrusted.store(false, Ordering::Release);
+    }
+
+    pub(super) fn is_distrusted(&self) -> bool {
+        self.is_distrusted.load(Ordering::Acquire)
+    }
+
     fn is_long(&self) -> bool {
         self.pages.load(Ordering::Relaxed) >= self.due.load(Ordering::Relaxed)
     }
@@ -70,6 +85,8 @@ impl Shared {
         let shared = Arc::clone(self);
         let fold = move || {
             if let Err(error) = shared.fold() {
+                // It syncs the log first, and that may be what failed.
+                shared.log.distrust();
                 tracing::warn!(%error, "the write-ahead log could not be folded in; it grows until it can");
             }
             // Not at every commit again, should the log not begin anew: the disk is full, or a long view needs it.

@@ -57,6 +57,7 @@ pub(super) struct Writer {
     /// The level at which the connection commits now.
     level: Durability,
     path: PathBuf,
+    log: Arc<Log>,
     /// Whether the open group met a full volume, after which SQLite may have undone it by itself.
     is_full: bool,
     epochs: Epochs,
@@ -98,9 +99,9 @@ impl Writer {
         log.watch(&mut connection)?;
         // A request's thread never waits for another process; see `wait_for_other_process`.
         connection.busy_timeout(Duration::ZERO)?;
-        let path = path.to_owned();
+        let (path, log) = (path.to_owned(), Arc::clone(log));
         let (group, level) = (None, Durability::Durable);
-        Ok(Self { connection, group, level, path, is_full: false, epochs, neighbours })
+        Ok(Self { connection, group, level, path, log, is_full: false, epochs, neighbours })
     }
 
     /// Opens a group whose commit will be synced or not. True when another process is writing.
@@ -124,6 +125,22 @@ impl Writer {
             Err(error) if is_busy(&error) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// Folds the log in and begins it anew, after a sync of it has failed: frames of relaxed commits before the
+    /// failure may be lost, a later sync would succeed without them, and after a power cut nothing behind them is read.
+    fn begin_log_anew(&mut self) -> Result<(), Error> {
+        self.undo();
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        let folded =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(Duration::ZERO)?;
+        if self.judged(folded.map_err(Error::from))? != 0 {
+            return Err(Error::Group("the log could not be synced, and somebody reads it".to_owned()));
+        }
+        self.log.trust();
+        tracing::warn!("the write-ahead log was begun anew after a failure to write it");
+        Ok(())
     }
 
     /// Undoes the member that is at work, and nothing of those before it.
@@ -155,7 +172,14 @@ impl Writer {
         let Some(group) = self.group.as_mut() else { return Ok(()) };
         // While the commit is under way what it touches has no stamp, so nothing old is given out from memory.
         let new_epoch = self.epochs.commit(std::mem::take(&mut group.touched));
-        let committed = statement::run(&self.connection, "COMMIT");
+        let committed = if self.log.is_distrusted() {
+            Err(Error::Group("the log could not be synced meanwhile".to_owned()))
+        } else {
+            statement::run(&self.connection, "COMMIT")
+        };
+        if committed.as_ref().is_err_and(is_io) {
+            self.log.distrust();
+        }
         let mut result = self.judged(committed);
         drop(new_epoch);
         if result.is_ok()
@@ -213,7 +237,10 @@ impl Shared {
         }
         // Of one who was given up while it waited for another process.
         writer.undo();
-        if writer.begin_group(durability)? {
+        if writer.log.is_distrusted() {
+            member.begin_log_anew().await?;
+        }
+        if member.writer()?.begin_group(durability)? {
             member.wait_for_other_process().await?;
         }
         Ok(member)
@@ -335,6 +362,17 @@ impl Member {
         }
         drop(guard);
         wait(outcome).await
+    }
+
+    async fn begin_log_anew(&mut self) -> Result<(), Error> {
+        let Some(mut guard) = self.guard.take() else { return Ok(()) };
+        let work = move || {
+            let result = guard.begin_log_anew();
+            (guard, result)
+        };
+        let (guard, result) = tokio::task::spawn_blocking(work).await.map_err(Error::task)?;
+        self.guard = Some(guard);
+        result
     }
 
     /// Begins the group behind another process that writes to the same file, with patience.
