@@ -50,6 +50,17 @@ pub enum DocumentKind {
 }
 
 impl DocumentKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [DocumentKind; 7] = [
+        DocumentKind::Managed,
+        DocumentKind::Inline,
+        DocumentKind::Boundary,
+        DocumentKind::Session,
+        DocumentKind::Trust,
+        DocumentKind::Repository,
+        DocumentKind::Registry,
+    ];
+
     /// True for the kinds whose statements name principals.
     pub fn has_principals(self) -> bool {
         matches!(self, DocumentKind::Trust | DocumentKind::Repository | DocumentKind::Registry)

@@ -12,20 +12,10 @@ use policy::{
     SourcedDocument, compact_size, evaluate, evaluate_trust,
 };
 
-const KINDS: [DocumentKind; 7] = [
-    DocumentKind::Managed,
-    DocumentKind::Inline,
-    DocumentKind::Boundary,
-    DocumentKind::Session,
-    DocumentKind::Trust,
-    DocumentKind::Repository,
-    DocumentKind::Registry,
-];
-
 fuzz_target!(|data: &[u8]| {
     let Ok(input) = std::str::from_utf8(data) else { return };
     let (kind, text) = input.split_once('\n').unwrap_or(("", input));
-    let named = KINDS.into_iter().find(|known| format!("{known:?}") == kind);
+    let named = DocumentKind::ALL.into_iter().find(|known| format!("{known:?}") == kind);
     let kind = named.unwrap_or(DocumentKind::Inline);
     assert!(compact_size(text) <= text.chars().count());
     let stored = Document::load(text, kind);

@@ -11,16 +11,6 @@ use serde_json::{Value, json};
 use crate::corpus::describe;
 use crate::generate::{World, document, world};
 
-const KINDS: [DocumentKind; 7] = [
-    DocumentKind::Managed,
-    DocumentKind::Inline,
-    DocumentKind::Boundary,
-    DocumentKind::Session,
-    DocumentKind::Trust,
-    DocumentKind::Repository,
-    DocumentKind::Registry,
-];
-
 fn decide(world: &World) -> Decision {
     let context = world.context();
     let request = Request {
@@ -243,7 +233,7 @@ fn try_everything(text: &str) {
     let _ = policy::AccountId::parse(text);
     let _ = policy::Region::parse(text);
     let _ = compact_size(text);
-    for kind in KINDS {
+    for kind in DocumentKind::ALL {
         if let Err(error) = Document::parse(text, kind) {
             assert!(!error.to_string().is_empty() && error.position().line >= 1);
         }
