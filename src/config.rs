@@ -197,13 +197,25 @@ pub struct Limits {
     pub stall_timeout: Duration,
     /// The fewest bytes per second of a request's body, over each time as long as the longest pause.
     pub body_bytes_per_second: u64,
+    /// The fewest bytes per second that a client takes of an answer, measured the same way.
+    pub answer_bytes_per_second: u64,
 }
 
 impl Limits {
     /// How fast the body of a request must come.
     #[must_use]
-    pub fn pace(&self) -> Pace {
-        let bytes_per_stall = self.body_bytes_per_second.saturating_mul(self.stall_timeout.as_secs());
+    pub fn body_pace(&self) -> Pace {
+        self.pace(self.body_bytes_per_second)
+    }
+
+    /// How fast an answer must be taken.
+    #[must_use]
+    pub fn answer_pace(&self) -> Pace {
+        self.pace(self.answer_bytes_per_second)
+    }
+
+    fn pace(&self, bytes_per_second: u64) -> Pace {
+        let bytes_per_stall = bytes_per_second.saturating_mul(self.stall_timeout.as_secs());
         Pace { stall: self.stall_timeout, bytes_per_stall }
     }
 }

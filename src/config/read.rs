@@ -182,6 +182,7 @@ fn limits(reader: &mut Reader<'_>) -> Limits {
         header_timeout: reader.value("header-timeout-seconds", form::seconds(1, 3600), Duration::ZERO),
         stall_timeout: reader.value("stall-timeout-seconds", form::seconds(1, 3600), Duration::ZERO),
         body_bytes_per_second: reader.value("min-body-bytes-per-second", form::number(0, 1 << 20), 0),
+        answer_bytes_per_second: reader.value("min-answer-bytes-per-second", form::number(0, 1 << 20), 0),
     }
 }
 

@@ -233,6 +233,14 @@ pub const SETTINGS: &[Setting] = &[
          slower requests are ended. 0 bounds the pauses alone.",
     ),
     setting(
+        "min-answer-bytes-per-second",
+        "BYTES",
+        Some("1024"),
+        "Bytes per second that a client must take of an answer, taken over each stall-timeout-seconds, 0 to 1048576; \
+         slower connections are ended, over HTTP/2 only the stream. 0 bounds the pauses alone. Counted is what leaves \
+         the server: the system's socket buffers take up to a few MiB ahead.",
+    ),
+    setting(
         "upload-expiry-seconds",
         "SECONDS",
         Some("86400"),

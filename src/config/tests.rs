@@ -90,11 +90,11 @@ fn every_setting_can_be_set_in_every_way() {
         _ => "aaaaaaaaaaaaaaaaaaaa",
     };
     let good = |setting: &Setting| {
-        if matches!(setting.key, "max-header-bytes" | "min-body-bytes-per-second") {
-            "65536"
-        } else {
-            good(setting)
-        }
+        let is_below_a_mebibyte = matches!(
+            setting.key,
+            "max-header-bytes" | "min-body-bytes-per-second" | "min-answer-bytes-per-second"
+        );
+        if is_below_a_mebibyte { "65536" } else { good(setting) }
     };
     let pairs = [
         ("tls-cert", "tls-key"),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -22,20 +22,23 @@ use super::observe::Observed;
 use super::origin::Connection;
 use super::sendfile::{Line, Plain, Sending};
 use super::stall::Impatient;
+use super::taking::{Sliced, Streams};
 use crate::api::body::Failure;
 use crate::config::Limits;
 
 /// Streams that one HTTP/2 connection may have open: docker opens a handful.
-const STREAMS: u32 = 128;
-/// One stream of a large pull or push must not wait for window updates (dependencies.md §1.2).
+const STREAMS: u32 = 64;
+/// One stream of a large push must not wait for window updates (dependencies.md §1.2).
 const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Uploads that wait for a place fill their windows: together they must leave room for those that have one, or all
+/// of them wait for each other.
+const CONNECTION_WINDOW: u32 = STREAMS * STREAM_WINDOW;
 /// Streams that a client has opened and reset before we took them up: more is the rapid reset attack (CVE-2023-44487)
 /// and ends the connection.
 const RESETS_BEFORE_ACCEPT: usize = 20;
 /// Streams that we reset because of the client's own mistakes: more ends the connection (CVE-2025-8671).
 const RESETS_BY_US: usize = 64;
-/// What one stream may hold of an answer that its client has not taken yet; times [`STREAMS`] for a connection.
+/// What the library may hold of an answer that its client makes room for and the network does not take yet.
 const SEND_BUFFER: usize = 256 * 1024;
 /// How HTTP/2 begins without TLS (RFC 9113 §3.4); no request of HTTP/1.1 begins like this.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -152,7 +155,7 @@ async fn http_1<S, B>(
             Ok::<_, Infallible>(response.map(form))
         }
     });
-    let stream = TokioIo::new(Impatient::new(stream, limits.stall_timeout));
+    let stream = TokioIo::new(Impatient::new(stream, limits.answer_pace()));
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -176,7 +179,8 @@ async fn http_2<S>(hall: &Arc<Hall>, connection: Connection, stream: S, ending: 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Limits { header_bytes, header_timeout, stall_timeout, .. } = hall.settings.limits;
+    let limits = hall.settings.limits;
+    let Limits { header_bytes, header_timeout, stall_timeout, .. } = limits;
     let was_used = Arc::new(AtomicBool::new(true));
     // Every answer that is still being sent holds a copy.
     let in_use = Arc::new(());
@@ -187,13 +191,13 @@ where
             let (hall, in_use) = (Arc::clone(hall), Arc::clone(&in_use));
             async move {
                 let response = dispatch::answer(&hall, connection, request).await;
-                Ok::<_, Infallible>(response.map(|body| body.holding(in_use)))
+                Ok::<_, Infallible>(response.map(|body| Sliced::new(body, in_use)))
             }
         })
     };
-    let stream = TokioIo::new(Impatient::new(stream, stall_timeout));
+    let stream = TokioIo::new(Impatient::new(stream, limits.answer_pace()));
     let mut serving = pin!(
-        http2::Builder::new(TokioExecutor::new())
+        http2::Builder::new(Streams(limits.answer_pace()))
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
             .max_pending_accept_reset_streams(RESETS_BEFORE_ACCEPT)
@@ -218,7 +222,19 @@ where
         result = serving.as_mut() => result,
         () = async { tokio::select! { () = ending.gently.cancelled() => {}, () = idle => {} } } => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            // The last piece of an answer lies with the library, where nobody sees whether it is taken.
+            let forsaken = async {
+                loop {
+                    tokio::time::sleep(stall_timeout).await;
+                    if Arc::strong_count(&in_use) == IDLE_COPIES {
+                        break;
+                    }
+                }
+            };
+            tokio::select! {
+                result = serving.as_mut() => result,
+                () = forsaken => Ok(()),
+            }
         }
     };
     note_end(result);

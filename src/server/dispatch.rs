@@ -37,7 +37,7 @@ pub(super) async fn answer(
         door = face.name(),
         caller.arn = tracing::field::Empty,
     );
-    let body = RequestBody::new(wire, hall.settings.limits.pace());
+    let body = RequestBody::new(wire, hall.settings.limits.body_pace());
     let operation = OperationName::default();
     let mut record =
         Record::begin(&hall.measures, face, &head, body.received(), operation.clone(), span.clone());

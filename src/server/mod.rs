@@ -24,6 +24,7 @@ mod operations;
 mod origin;
 mod sendfile;
 mod stall;
+mod taking;
 mod tls;
 
 use std::sync::Arc;

@@ -7,7 +7,6 @@
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -126,20 +125,13 @@ pub(super) struct Observed {
     inner: Body,
     expected: Option<u64>,
     record: Record,
-    _held: Option<Arc<()>>,
 }
 
 impl Observed {
     pub(super) fn new(inner: Body, mut record: Record) -> Self {
         let expected = http_body::Body::size_hint(&inner).exact();
         record.is_complete = expected == Some(0);
-        Self { inner, expected, record, _held: None }
-    }
-
-    /// Holds `mark` until the last byte is out.
-    pub(super) fn holding(mut self, mark: Arc<()>) -> Self {
-        self._held = Some(mark);
-        self
+        Self { inner, expected, record }
     }
 }
 

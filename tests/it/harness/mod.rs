@@ -11,6 +11,7 @@
 mod answer;
 mod client;
 mod docker;
+pub mod http_2;
 mod process;
 #[path = "../../../src/store/db/testing/schema.rs"]
 mod schema;

@@ -9,10 +9,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::harness::http_2::{self, ENHANCE_YOUR_CALM, GOAWAY, PREFACE, RST_STREAM, SETTINGS, frame};
 use crate::harness::{Settings, TestServer};
-
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-const ENHANCE_YOUR_CALM: u32 = 11;
 
 #[tokio::test]
 async fn one_port_speaks_both_versions_without_tls() {
@@ -42,10 +40,10 @@ async fn one_port_speaks_both_versions_without_tls() {
     stream.write_all(&PREFACE[..10]).await.unwrap();
     tokio::time::sleep(Duration::from_millis(50)).await;
     stream.write_all(&PREFACE[10..]).await.unwrap();
-    stream.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
     let mut head = [0; 9];
     stream.read_exact(&mut head).await.unwrap();
-    assert_eq!(head[3], 4, "the server's settings come first");
+    assert_eq!(head[3], SETTINGS, "the server's settings come first");
     drop(stream);
     // Idle connections of both kinds end with the server.
     let idle = server.wire().await;
@@ -106,37 +104,22 @@ async fn half_a_preface_is_no_way_to_stay() {
 async fn a_client_that_opens_and_resets_streams_is_sent_away() {
     let server = TestServer::start(Settings::default()).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
-    let mut bytes = [PREFACE, &frame(4, 0, 0, &[])].concat();
+    let mut bytes = http_2::beginning(65_535);
     for number in 0..500 {
-        // `:method GET`, `:scheme http`, `:path /` and `:authority a` in HPACK; the stream ends, so do the headers.
-        bytes.extend(frame(1, 0x5, number * 2 + 1, b"\x82\x86\x84\x41\x01a"));
-        bytes.extend(frame(3, 0, number * 2 + 1, &8_u32.to_be_bytes()));
+        bytes.extend(http_2::request(number * 2 + 1, "GET", "/", ""));
+        bytes.extend(frame(RST_STREAM, 0, number * 2 + 1, &http_2::CANCEL.to_be_bytes()));
     }
     // The server may close before it has read all of it.
     let _ = stream.write_all(&bytes).await;
-    let mut answer = Vec::new();
-    let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.unwrap();
-    let reasons: Vec<u32> = frames(&answer)
-        .filter(|(kind, _)| *kind == 7)
-        .map(|(_, payload)| u32::from_be_bytes(payload[4..8].try_into().unwrap()))
-        .collect();
+    let mut reasons = Vec::new();
+    let reading = async {
+        while let Some(frame) = http_2::next(&mut stream).await {
+            if frame.kind == GOAWAY {
+                reasons.push(frame.reason());
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap();
     assert_eq!(reasons.last(), Some(&ENHANCE_YOUR_CALM), "{reasons:?}");
     assert_eq!(server.get("/healthz").await.status, 200, "others are served as before");
-}
-
-/// Length, type, flags, stream, payload (RFC 9113 §4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
-
-/// Type and payload of each whole frame.
-fn frames(mut bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    std::iter::from_fn(move || {
-        let (head, rest) = bytes.split_at_checked(9)?;
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
-        let (payload, behind) = rest.split_at_checked(length)?;
-        bytes = behind;
-        Some((head[3], payload))
-    })
 }

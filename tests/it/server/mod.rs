@@ -6,6 +6,8 @@ mod faces;
 mod hostile;
 mod http_2;
 mod limits;
+mod multiplexing;
 mod operations;
 mod overload;
 mod secure;
+mod slow_readers;

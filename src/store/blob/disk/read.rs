@@ -14,11 +14,9 @@ use tokio::sync::watch;
 use super::{Inner, files, known};
 use crate::store::blob::{Error, Object};
 
-/// Bytes that are read at once; larger pieces gain nothing, smaller ones cost a system call and a wake-up each.
-const FRAME_BYTES: u64 = 256 * 1024;
-
-/// An object up to this size is read at once and sent as one piece.
-const SMALL_BYTES: u64 = 1024 * 1024;
+/// Bytes that are read at once, and what a client that takes nothing holds of its answer: larger pieces gain little,
+/// smaller ones cost a system call each.
+const FRAME_BYTES: u64 = 64 * 1024;
 
 /// An open object; it stays readable when it is deleted meanwhile.
 #[derive(Debug, Clone)]
@@ -159,15 +157,13 @@ impl Reader {
     /// Reads bytes `range` piece by piece, as fast as the pieces are taken. The piece with the object's last byte
     /// waits for the verdict of [`Self::withholding`].
     pub fn stream(self, range: Range<u64>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        let frame =
-            if range.end.saturating_sub(range.start) <= SMALL_BYTES { SMALL_BYTES } else { FRAME_BYTES };
         stream::try_unfold(range.start, move |position| {
             let mut reader = self.clone();
             async move {
                 if position >= range.end {
                     return Ok(None);
                 }
-                let end = range.end.min(position + frame);
+                let end = range.end.min(position + FRAME_BYTES);
                 let bytes = reader.read(position..end).await?;
                 if end == reader.length {
                     reader.verdict().await?;
