@@ -25,7 +25,7 @@ use crate::identity::IdentityRoom;
 use crate::store::seal::Sealer;
 
 pub use body::Body;
-pub use request_body::{Pace, RequestBody};
+pub use request_body::{Leftover, Pace, RequestBody};
 
 /// A request as the hall hands it to a door.
 #[derive(Debug)]

@@ -4,6 +4,8 @@
 //! than the [`Pace`] asks for, ends its body with [`std::io::ErrorKind::TimedOut`], so that no slow client holds an
 //! upload, a task or a share of the memory for ever; one that goes away ends it with `UnexpectedEof`.
 
+mod leftover;
+
 use std::convert::Infallible;
 use std::future::Future as _;
 use std::io;
@@ -18,17 +20,19 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use tokio::time::{Instant, Sleep};
 
-/// How fast a body must come.
+pub use leftover::Leftover;
+
+/// How fast a body must come, or an answer be taken.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// The longest pause.
     pub stall: Duration,
-    /// The fewest bytes that must come in a time as long as the longest pause. Without them a client that sends a
+    /// The fewest bytes that must move in a time as long as the longest pause. Without them a client that moves a
     /// byte before every deadline would never meet one.
     pub bytes_per_stall: u64,
 }
 
-/// The body of a request, not yet read.
+/// The body of a request, not yet read. Dropping it reads what is left of it beside the answer, within bounds.
 #[derive(Debug)]
 pub struct RequestBody {
     wire: Wire,
@@ -37,6 +41,7 @@ pub struct RequestBody {
     came: u64,
     deadline: Option<Pin<Box<Sleep>>>,
     received: Arc<AtomicU64>,
+    leftover: Leftover,
 }
 
 #[derive(Debug)]
@@ -50,13 +55,27 @@ impl RequestBody {
     #[must_use]
     pub fn buffered(bytes: Bytes, received: Arc<AtomicU64>) -> Self {
         let pace = Pace { stall: Duration::MAX, bytes_per_stall: 0 };
-        Self { wire: Wire::Buffered(Full::new(bytes)), pace, came: 0, deadline: None, received }
+        let leftover = Leftover::new(Arc::clone(&received), None, false);
+        leftover.end();
+        Self { wire: Wire::Buffered(Full::new(bytes)), pace, came: 0, deadline: None, received, leftover }
     }
 
-    /// A body as hyper hands it over, which must come at this pace.
+    /// A body as hyper hands it over, which must come at this pace. `waits` says that the client sends it only when
+    /// it is asked to.
     #[must_use]
-    pub fn new(wire: hyper::body::Incoming, pace: Pace) -> Self {
-        Self { wire: Wire::Streaming(wire), pace, came: 0, deadline: None, received: Arc::default() }
+    pub fn new(wire: hyper::body::Incoming, pace: Pace, waits: bool) -> Self {
+        let received = Arc::default();
+        let leftover = Leftover::new(Arc::clone(&received), wire.size_hint().exact(), waits);
+        if wire.is_end_stream() {
+            leftover.end();
+        }
+        Self { wire: Wire::Streaming(wire), pace, came: 0, deadline: None, received, leftover }
+    }
+
+    /// Tells what its door leaves of it.
+    #[must_use]
+    pub fn leftover(&self) -> Leftover {
+        self.leftover.clone()
     }
 
     /// The number of bytes read so far; goes on counting after the body has been given away.
@@ -81,8 +100,14 @@ impl Body for RequestBody {
                 return Pin::new(full).poll_frame(context).map_err(|never: Infallible| match never {});
             }
         };
-        match Pin::new(wire).poll_frame(context) {
+        this.leftover.begin();
+        match Pin::new(&mut *wire).poll_frame(context) {
             Poll::Ready(frame) => {
+                match &frame {
+                    Some(Ok(_)) if !wire.is_end_stream() => {}
+                    Some(Err(_)) => this.leftover.fail(),
+                    _ => this.leftover.end(),
+                }
                 if let Some(Ok(frame)) = &frame {
                     let length = u64::try_from(frame.data_ref().map_or(0, Bytes::len)).unwrap_or(0);
                     this.received.fetch_add(length, Ordering::Relaxed);
@@ -100,6 +125,7 @@ impl Body for RequestBody {
                     .deadline
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + stall)));
                 ready!(deadline.as_mut().poll(context));
+                this.leftover.fail();
                 let message = "the client sent nothing or too little for too long";
                 Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::TimedOut, message))))
             }
@@ -117,6 +143,18 @@ impl Body for RequestBody {
         match &self.wire {
             Wire::Streaming(wire) => wire.size_hint(),
             Wire::Buffered(full) => full.size_hint(),
+        }
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if !self.leftover.is_there() {
+            return;
+        }
+        let wire = std::mem::replace(&mut self.wire, Wire::Buffered(Full::default()));
+        if let (Wire::Streaming(wire), Ok(runtime)) = (wire, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(self.leftover.clone().drain(wire));
         }
     }
 }

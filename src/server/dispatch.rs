@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicU64;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use tracing::Instrument as _;
 
@@ -37,7 +38,11 @@ pub(super) async fn answer(
         door = face.name(),
         caller.arn = tracing::field::Empty,
     );
-    let body = RequestBody::new(wire, hall.settings.limits.body_pace());
+    let (is_head, is_http_1) = (head.method == Method::HEAD, head.version < Version::HTTP_2);
+    let waits =
+        head.headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let body = RequestBody::new(wire, hall.settings.limits.body_pace(), waits);
+    let leftover = body.leftover();
     let operation = OperationName::default();
     let mut record =
         Record::begin(&hall.measures, face, &head, body.received(), operation.clone(), span.clone());
@@ -78,8 +83,25 @@ pub(super) async fn answer(
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response.headers_mut().entry(REQUEST_ID).or_insert(value);
     }
+    if is_head {
+        empty(&mut response);
+    }
+    // Over HTTP/2 nothing but the stream ends.
+    if is_http_1 && leftover.ends_connection() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     record.answered(response.status());
     response.map(|body| Observed::new(body, record))
+}
+
+/// The answer to HEAD: the headers are those of GET, also the length.
+fn empty(response: &mut Outgoing) {
+    use http_body::Body as _;
+    let has_length = !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    if let Some(length) = response.body().size_hint().exact().filter(|_| has_length) {
+        response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
+    }
+    *response.body_mut() = api::Body::empty();
 }
 
 /// What this listener shows of a face.

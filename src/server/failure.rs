@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::face::Face;
-use crate::api::{Body, Outgoing};
+use crate::api::{Body, Outgoing, registry};
 
 /// Why a form was not passed on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,9 @@ fn in_words_of(face: Face, status: StatusCode, codes: &Codes, message: &str, req
     match face {
         Face::Registry => {
             let body = serde_json::json!({ "errors": [{ "code": codes.registry, "message": message }] });
-            answer(status, "application/json; charset=utf-8", body.to_string())
+            let mut response = answer(status, "application/json; charset=utf-8", body.to_string());
+            registry::mark(&mut response);
+            response
         }
         Face::Ecr => {
             let body = aws::json::error_body(codes.ecr, message, &[]);

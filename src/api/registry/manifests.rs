@@ -6,8 +6,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use oci::{MAX_MANIFEST_BYTES, Manifest, ManifestError, Reference, RepositoryName};
 
+use super::Error;
 use super::operation::PushTarget;
-use super::{Error, drain_body};
 use crate::access::{Grant, action};
 use crate::api::{Body, Incoming, Outgoing, Services};
 use crate::catalog;
@@ -116,20 +116,17 @@ pub(super) async fn delete(
     Ok(response)
 }
 
-/// Reads a body of at most 4 MiB; a larger one is refused before it is held, and read to its end beside the
-/// answer, as every refused body is.
+/// Reads a body of at most 4 MiB; a larger one is refused before it is held.
 async fn read(incoming: Incoming) -> Result<Vec<u8>, Error> {
     let mut body = incoming.body;
     let mut bytes = Vec::new();
     if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > MAX_MANIFEST_BYTES {
-        drain_body(body);
         return Err(Error::ManifestTooLarge);
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::Manifest("The manifest ended early".to_owned()))?;
         let Some(data) = frame.data_ref() else { continue };
         if bytes.len().saturating_add(data.len()) > MAX_MANIFEST_BYTES {
-            drain_body(body);
             return Err(Error::ManifestTooLarge);
         }
         bytes.extend_from_slice(data);

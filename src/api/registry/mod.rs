@@ -14,20 +14,19 @@ mod uploads;
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{HeaderName, HeaderValue};
 
 pub use error::Error;
 pub use operation::{MAX_PAGE, MAX_TAG_PARAMETERS, Malformed, Operation, Page, PushTarget, Refusal};
 
 use crate::access::{Arrival, Caller, Grant, Registry};
-use crate::api::{Body, Incoming, Outgoing, RequestBody, Services};
+use crate::api::{Body, Incoming, Outgoing, Services};
 
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// Answers one request of the registry face.
 pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
     let base_url = incoming.base_url.clone();
-    let is_head = incoming.head.method == http::Method::HEAD;
     let mut response = match serve(services, incoming).await {
         Ok(response) => response,
         Err(error) => {
@@ -35,16 +34,13 @@ pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
             error.answer(&base_url)
         }
     };
-    response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
-    if is_head {
-        // The length stays that of the body which GET would send.
-        use http_body::Body as _;
-        if let Some(length) = response.body().size_hint().exact() {
-            response.headers_mut().entry(CONTENT_LENGTH).or_insert(length.into());
-        }
-        *response.body_mut() = Body::empty();
-    }
+    mark(&mut response);
     response
+}
+
+/// Every answer of this face says which protocol it speaks, also those that are made before its door.
+pub fn mark(response: &mut Outgoing) {
+    response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
 }
 
 async fn serve(services: &Services, incoming: Incoming) -> Result<Outgoing, Error> {
@@ -58,28 +54,11 @@ async fn serve(services: &Services, incoming: Incoming) -> Result<Outgoing, Erro
         region: incoming.registry.region.clone(),
         request_id: incoming.request_id.clone(),
     };
-    let caller = match services.guard.basic(&incoming.head, arrival).await {
-        Ok(caller) => caller,
-        Err(error) => {
-            drain(incoming);
-            return Err(error.into());
-        }
-    };
+    let caller = services.guard.basic(&incoming.head, arrival).await?;
     tracing::Span::current().record("caller.arn", caller.principal.arn());
-    let operation = match operation {
-        Ok(operation) => operation,
-        Err(refusal) => {
-            drain(incoming);
-            return Err(Error::Refused(refusal));
-        }
-    };
-    match admit(services, &operation, &incoming.registry, &caller).await {
-        Ok(grant) => dispatch(services, &grant, operation, incoming).await,
-        Err(error) => {
-            drain(incoming);
-            Err(error)
-        }
-    }
+    let operation = operation.map_err(Error::Refused)?;
+    let grant = admit(services, &operation, &incoming.registry, &caller).await?;
+    dispatch(services, &grant, operation, incoming).await
 }
 
 /// Asks the guard, and makes the repository that a push creates.
@@ -150,42 +129,6 @@ fn base() -> Outgoing {
     let json = HeaderValue::from_static("application/json; charset=utf-8");
     response.headers_mut().insert(http::header::CONTENT_TYPE, json);
     response
-}
-
-/// The most that is read of a body whose request is already refused, and for how long.
-const DRAIN_BYTES: u64 = 64 * 1024 * 1024;
-const DRAIN_TIME: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Reads the body of a refused request beside the answer, when it has one.
-fn drain(incoming: Incoming) {
-    let has_body = incoming.head.headers.contains_key(TRANSFER_ENCODING)
-        || incoming.head.headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0");
-    if has_body {
-        drain_body(incoming.body);
-    }
-}
-
-/// Reads the rest of a refused request's body beside the answer.
-///
-/// Without it the connection is reset while docker still writes, and docker prints "broken pipe" instead of
-/// the sentence.
-fn drain_body(mut body: RequestBody) {
-    use http_body_util::BodyExt as _;
-    tokio::spawn(async move {
-        let mut left = DRAIN_BYTES;
-        let read = async {
-            while let Some(Ok(frame)) = body.frame().await {
-                let length = frame.data_ref().map_or(0, bytes::Bytes::len);
-                left = left.saturating_sub(u64::try_from(length).unwrap_or(u64::MAX));
-                if left == 0 {
-                    break;
-                }
-            }
-        };
-        if tokio::time::timeout(DRAIN_TIME, read).await.is_err() {
-            tracing::debug!("a refused client did not finish its body");
-        }
-    });
 }
 
 /// The log gets the cause once; the client gets the sentence.

@@ -11,8 +11,8 @@ use http_body_util::BodyDataStream;
 use oci::range::parse_content_range;
 use oci::{Digest, RepositoryName, UploadId};
 
+use super::Error;
 use super::manifests::DOCKER_CONTENT_DIGEST;
-use super::{Error, drain};
 use crate::access::{Check, Grant, action};
 use crate::api::{Body, Incoming, Outgoing, Services};
 use crate::catalog;
@@ -74,18 +74,12 @@ pub(super) async fn whole(
     grant: &Grant,
     name: &RepositoryName,
     digest: &Digest,
-    mut incoming: Incoming,
+    incoming: Incoming,
 ) -> Result<Outgoing, Error> {
     let allowed = grant.take::<action::InitiateLayerUpload>()?;
-    let upload = match services.catalog.start_upload(&allowed).await {
-        Ok(upload) => upload,
-        Err(error) => {
-            drain(incoming);
-            return Err(error.into());
-        }
-    };
+    let upload = services.catalog.start_upload(&allowed).await?;
     let stored = async {
-        receive(services, grant, name, &upload, &mut incoming).await?;
+        receive(services, grant, name, &upload, incoming).await?;
         finish(services, grant, &upload, digest).await
     };
     if let Err(error) = stored.await {
@@ -94,7 +88,6 @@ pub(super) async fn whole(
         if let Err(error) = services.catalog.abort_upload(&allowed, &upload).await {
             tracing::debug!(%error, upload.id = %upload, "a failed upload is left to the collector");
         }
-        drain(incoming);
         return Err(error);
     }
     Ok(created(name, digest))
@@ -106,15 +99,10 @@ pub(super) async fn append(
     grant: &Grant,
     name: &RepositoryName,
     upload: &UploadId,
-    mut incoming: Incoming,
+    incoming: Incoming,
 ) -> Result<Outgoing, Error> {
-    match receive(services, grant, name, upload, &mut incoming).await {
-        Ok(length) => Ok(progress(StatusCode::ACCEPTED, name, upload, length)),
-        Err(error) => {
-            drain(incoming);
-            Err(error)
-        }
-    }
+    let length = receive(services, grant, name, upload, incoming).await?;
+    Ok(progress(StatusCode::ACCEPTED, name, upload, length))
 }
 
 /// `PUT ?digest=…`: ends the upload, after a last chunk when the request has a body.
@@ -124,13 +112,10 @@ pub(super) async fn complete(
     name: &RepositoryName,
     upload: &UploadId,
     digest: &Digest,
-    mut incoming: Incoming,
+    incoming: Incoming,
 ) -> Result<Outgoing, Error> {
-    if !incoming.body.is_end_stream()
-        && let Err(error) = receive(services, grant, name, upload, &mut incoming).await
-    {
-        drain(incoming);
-        return Err(error);
+    if !incoming.body.is_end_stream() {
+        receive(services, grant, name, upload, incoming).await?;
     }
     finish(services, grant, upload, digest).await?;
     Ok(created(name, digest))
@@ -163,12 +148,11 @@ async fn receive(
     grant: &Grant,
     name: &RepositoryName,
     upload: &UploadId,
-    incoming: &mut Incoming,
+    incoming: Incoming,
 ) -> Result<u64, Error> {
     let allowed = grant.take::<action::UploadLayerPart>()?;
     let chunk = chunk(&incoming.head.headers)?;
-    // Borrowed, so that what an early refusal leaves in the body can still be drained.
-    let chunks = BodyDataStream::new(&mut incoming.body);
+    let chunks = BodyDataStream::new(incoming.body);
     services.catalog.append_chunk(&allowed, upload, chunk, chunks).await.map_err(|error| match error {
         catalog::Error::InvalidLayerPart { upload, first, expected, .. } => {
             Error::ChunkOutOfOrder { first, name: name.clone(), upload, received: expected }

@@ -11,6 +11,7 @@ mod mounts;
 mod paths;
 mod pushes;
 mod referrers;
+mod refusals;
 mod resumption;
 pub mod rights;
 mod tag_parameters;
