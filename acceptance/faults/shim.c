@@ -324,6 +324,8 @@ static ssize_t write_below(int fd, const struct stat *status, const void *data, 
     /* A write that fails may have reached the disk in part: every second one does. */
     int is_halved = dies_half_way() || (error && control->count % 2);
     size_t wanted = is_halved ? length / 2 : length;
+    /* Past the page cache only whole blocks are written. */
+    if (is_halved && fcntl(fd, F_GETFL) & O_DIRECT) wanted -= wanted % 4096;
     ssize_t written = 0;
     if (!error || is_halved)
         written = is_positioned ? real_pwrite(fd, data, wanted, offset) : real_write(fd, data, wanted);

@@ -62,7 +62,10 @@ async fn a_checkpoint_without_its_bytes_starts_again_for_good() {
     let (fixture, _, durable) = with_a_checkpoint().await;
     std::fs::write(fixture.data(&upload(1)), b"lost").unwrap();
     let other = noise(usize::try_from(durable).unwrap() + 5, 8);
-    let held = fixture.append(&upload(1), &other).await;
+    // In two requests, each too short for a checkpoint of its own.
+    let (first, second) = other.split_at(other.len() / 2);
+    drop(fixture.append(&upload(1), first).await);
+    let held = fixture.append(&upload(1), second).await;
     assert!(held.verify(&[Digest::sha256_of(&other)]).await.unwrap().is_some());
     drop(held);
     // The old record must not count the new bytes.

@@ -4,30 +4,21 @@
 //! power cut takes an upload back to its last durable record, and the client hears that offset.
 //!
 //! A body of up to 64 KiB is collected and then written by the request's own task: handing it to a thread costs as
-//! much as writing it. For a longer one the request's task collects batches and a task of its own writes them, one
-//! job of the blocking pool per batch. When a request is given up half-way (its client is gone) what came is
-//! still written and counted, and the hold is released after that and not before.
+//! much as writing it. For a longer one the request's task [collects](super::collect) batches and a task of its own
+//! [writes](super::write) them. When a request is given up half-way (its client is gone) what came is still written
+//! and counted, and the hold is released after that and not before.
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
-use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::mpsc;
 
-use super::upload::{Content, Held, Progress, SMALL_BYTES, Staged};
-use super::{blocking, files};
+use super::collect::{Collector, Gone};
+use super::files;
+use super::upload::{Content, Held, SMALL_BYTES};
+use super::write::write;
 use crate::store::blob::{Chunks, Error};
-
-/// Bytes that are written by one job. With one batch being written, one waiting and one being collected, an
-/// upload holds about three times this in memory, whatever its size.
-const BATCH_BYTES: usize = 256 * 1024;
-
-/// Pieces in one batch at most, for clients that send a byte at a time.
-const BATCH_PIECES: usize = 256;
-
-/// After so many bytes the progress is made durable in the middle of a request, so that a crash costs a large
-/// layer little, and the pages waiting for the disk stay few.
-const CHECKPOINT_BYTES: u64 = if cfg!(test) { 4 } else { 64 } * 1024 * 1024;
 
 /// The rules of one [`Held::append`].
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +40,6 @@ pub struct Appended {
     pub received: u64,
     /// Whether the request came to its end.
     pub is_complete: bool,
-}
-
-enum Message {
-    Batch(Vec<Bytes>),
-    End { last: Vec<Bytes>, is_complete: bool },
 }
 
 impl Held {
@@ -90,34 +76,37 @@ impl Held {
         mut chunks: impl Chunks,
         rules: Append,
     ) -> Result<(Self, Appended), Error> {
-        let (sender, receiver) = mpsc::channel(1);
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let mut collector = Collector::new(sender, Arc::clone(&self.inner.buffers), self.length());
         let writer = tokio::spawn(write(self, receiver, rules));
-        let mut size = first.len();
-        let mut batch = vec![first];
-        loop {
-            let message = match chunks.next().await {
-                Some(Ok(bytes)) => {
-                    size += bytes.len();
-                    batch.push(bytes);
-                    if size < BATCH_BYTES && batch.len() < BATCH_PIECES {
-                        continue;
-                    }
-                    size = 0;
-                    Message::Batch(std::mem::take(&mut batch))
-                }
-                Some(Err(_)) => Message::End { last: std::mem::take(&mut batch), is_complete: false },
-                None => Message::End { last: std::mem::take(&mut batch), is_complete: true },
-            };
-            let is_end = matches!(message, Message::End { .. });
-            // The writer hangs up early only when it has failed; its result tells why.
-            if sender.send(message).await.is_err() || is_end {
-                break;
-            }
-        }
-        drop(sender);
+        // The writer hangs up early only when it has failed; its result tells why.
+        let _gone =
+            collect(&mut collector, first, &mut chunks).await.map(|is_complete| collector.end(is_complete));
         writer.await.unwrap_or_else(|error| {
             Err(Error::Io { action: "write an upload", source: std::io::Error::other(error) })
         })
+    }
+}
+
+/// Hands what comes to the collector; out: whether the request came to its end.
+async fn collect(collector: &mut Collector, first: Bytes, chunks: &mut impl Chunks) -> Result<bool, Gone> {
+    collector.take(first).await?;
+    loop {
+        let next = match collector.deadline() {
+            None => chunks.next().await,
+            Some(deadline) => match tokio::time::timeout_at(deadline, chunks.next()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    collector.give_up_waiting()?;
+                    continue;
+                }
+            },
+        };
+        match next {
+            Some(Ok(bytes)) => collector.take(bytes).await?,
+            Some(Err(_)) => return Ok(false),
+            None => return Ok(true),
+        }
     }
 }
 
@@ -199,38 +188,9 @@ impl Pieces {
     }
 }
 
-async fn write(
-    mut held: Held,
-    mut messages: Receiver<Message>,
-    rules: Append,
-) -> Result<(Held, Appended), Error> {
-    let mut begun = None;
-    loop {
-        let (batch, end) = match messages.recv().await {
-            Some(Message::Batch(batch)) => (batch, None),
-            Some(Message::End { last, is_complete }) => (last, Some(is_complete)),
-            None => (Vec::new(), Some(false)),
-        };
-        let (returned, start, done) = blocking("write an upload", move || {
-            let staged = held.staged()?;
-            let start = begun.unwrap_or_else(|| staged.progress.clone());
-            let result = held.take_batch(&start, &batch, end, rules);
-            if result.is_err() {
-                held.undo(start.clone());
-            }
-            result.map(|done| (held, start, done))
-        })
-        .await?;
-        (held, begun) = (returned, Some(start));
-        if let Some(appended) = done {
-            return Ok((held, appended));
-        }
-    }
-}
-
 impl Append {
     /// Refuses a request that has brought too much, or at its end too little.
-    fn check(&self, before: u64, received: u64, is_complete: bool) -> Result<(), Error> {
+    pub(super) fn check(&self, before: u64, received: u64, is_complete: bool) -> Result<(), Error> {
         if let Some(expected) = self.exactly
             && (received > expected || (is_complete && received != expected))
         {
@@ -271,81 +231,10 @@ impl Held {
             return Ok(Appended { received, is_complete });
         }
         let start = self.staged()?.progress.clone();
-        let result = self.take_batch(&start, std::slice::from_ref(bytes), Some(is_complete), rules);
+        let result = self.take_batch(&start, bytes, Some(is_complete), rules);
         if result.is_err() {
             self.undo(start);
         }
         Ok(result?.unwrap_or(Appended { received, is_complete }))
-    }
-
-    /// Writes one batch and, at the end, makes everything count. `end` tells whether the request is complete.
-    fn take_batch(
-        &mut self,
-        start: &Progress,
-        batch: &[Bytes],
-        end: Option<bool>,
-        rules: Append,
-    ) -> Result<Option<Appended>, Error> {
-        let inner = Arc::clone(&self.inner);
-        inner.require_room()?;
-        let staged = self.staged()?;
-        let size: u64 = batch.iter().map(|piece| piece.len() as u64).sum();
-        let received = staged.progress.length.saturating_add(size) - start.length;
-        rules.check(start.length, received, end == Some(true))?;
-        if size > 0 {
-            staged.write_batch(batch)?;
-        }
-        let Some(is_complete) = end else {
-            // A checkpoint makes bytes count; where an interrupted request keeps nothing there must be none.
-            if rules.keeps_interrupted && received % CHECKPOINT_BYTES < size {
-                let upload = self.upload.clone();
-                self.staged()?.make_durable(&inner, &upload)?;
-            }
-            return Ok(None);
-        };
-        if !is_complete && !rules.keeps_interrupted {
-            self.undo(start.clone());
-            return Ok(Some(Appended { received: 0, is_complete }));
-        }
-        if is_complete {
-            staged.progress.note = rules.note;
-        }
-        if received > 0 {
-            staged.count(&inner).map_err(Error::io("count the bytes of an upload"))?;
-        }
-        Ok(Some(Appended { received, is_complete }))
-    }
-
-    /// Goes back to an earlier progress. When even that fails the next hold finds the last one that counts.
-    fn undo(&mut self, start: Progress) {
-        let inner = Arc::clone(&self.inner);
-        let Content::Staged(staged) = &mut self.content else { return };
-        let counted = staged.progress.sequence;
-        staged.progress = start;
-        let mut result = Ok(());
-        if staged.progress.sequence != counted {
-            // A record has counted bytes that must not count, perhaps a durable one; it is taken back, just as
-            // durably, before the bytes.
-            staged.progress.sequence = counted;
-            result = staged.make_durable(&inner, &self.upload);
-        }
-        let cut =
-            || files::truncate(&staged.data, staged.progress.length).map_err(Error::io("cut an upload"));
-        let result = result.and_then(|()| cut());
-        if let Err(error) = result {
-            tracing::warn!(%error, upload.id = %self.upload, "an upload could not be taken back");
-        }
-    }
-}
-
-impl Staged {
-    fn write_batch(&mut self, batch: &[Bytes]) -> Result<(), Error> {
-        let written =
-            files::write_at(&self.data, self.progress.length, batch).map_err(Error::io("write an upload"))?;
-        for piece in batch {
-            self.progress.hasher.update(piece);
-        }
-        self.progress.length += written;
-        Ok(())
     }
 }

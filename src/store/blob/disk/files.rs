@@ -6,8 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::Bytes;
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 
 use super::layout::{ALGORITHMS, Layout};
 use crate::store::blob::Error;
@@ -71,6 +70,19 @@ pub(super) fn open_existing(path: &Path) -> io::Result<Option<File>> {
     found(OpenOptions::new().read(true).write(true).open(path))
 }
 
+/// Opens a file for writing past the page cache; `None` where the file system does not do that.
+pub(super) fn open_direct(path: &Path) -> io::Result<Option<File>> {
+    match OpenOptions::new().write(true).custom_flags(direct_flag()).open(path) {
+        Err(error) if is_refusal(&error) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// The flag of `open` that asks for it.
+pub(super) fn direct_flag() -> i32 {
+    i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0)
+}
+
 /// Opens a file that may be missing, for reading.
 pub(super) fn open_to_read(path: &Path) -> io::Result<Option<File>> {
     found(File::open(path))
@@ -83,19 +95,30 @@ fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Writes pieces one after the other from `offset` on; returns how many bytes that were.
-pub(super) fn write_at(file: &File, offset: u64, pieces: &[Bytes]) -> io::Result<u64> {
+/// Writes bytes at an offset.
+pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
+/// Writes aligned bytes at an aligned offset past the page cache; out: how many were written. Those that are missing
+/// were refused for the way in which they were written: larger blocks than ours, or a file system that takes the flag
+/// and nothing more. What is written is with the disk, which may keep it in memory until it is told to sync.
+pub(super) fn write_direct(file: &File, bytes: &[u8], offset: u64) -> io::Result<usize> {
     let mut written = 0;
-    for piece in pieces {
-        write_all_at(file, piece, offset + written)?;
-        written += piece.len() as u64;
+    while let Some(rest) = bytes.get(written..).filter(|rest| !rest.is_empty()) {
+        match file.write_at(rest, offset + written as u64) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if is_refusal(&error) => break,
+            Err(error) => return Err(error),
+        }
     }
     Ok(written)
 }
 
-/// Writes bytes at an offset.
-pub(super) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-    file.write_all_at(bytes, offset)
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
 
 /// Makes the bytes and the length of a file durable, not its name.

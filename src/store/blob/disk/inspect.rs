@@ -10,16 +10,13 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::sync::Arc;
 
 use oci::Hasher;
-use rustix::fs::OFlags;
 
+use super::buffers::ALIGNMENT;
 use super::{Inner, blocking, files, known};
 use crate::store::blob::{Error, Object};
 
 /// Bytes that one step reads: small enough for a scrub to be slow evenly, large enough for the disk.
 const STEP_BYTES: usize = 1024 * 1024;
-
-/// What `O_DIRECT` wants offsets, lengths and addresses to be multiples of; the largest block of common disks.
-const ALIGNMENT: usize = 4096;
 
 /// Where an inspection reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +67,9 @@ impl Inspection {
         let direct = match through {
             Through::Cache => None,
             // File systems without direct access refuse the flag; then the cache must do.
-            Through::Disk => OpenOptions::new().read(true).custom_flags(direct_flag()).open(&path).ok(),
+            Through::Disk => {
+                OpenOptions::new().read(true).custom_flags(files::direct_flag()).open(&path).ok()
+            }
         };
         let through = if direct.is_some() { Through::Disk } else { Through::Cache };
         let file = match direct {
@@ -158,8 +157,4 @@ fn aligned(buffer: &mut [u8]) -> &mut [u8] {
     let begin = buffer.as_ptr().align_offset(ALIGNMENT).min(buffer.len());
     let length = buffer.len().saturating_sub(ALIGNMENT);
     buffer.get_mut(begin..begin + length).unwrap_or_default()
-}
-
-fn direct_flag() -> i32 {
-    i32::try_from(OFlags::DIRECT.bits()).unwrap_or(0)
 }

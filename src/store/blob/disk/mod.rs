@@ -7,6 +7,8 @@
 
 mod append;
 mod boot;
+mod buffers;
+mod collect;
 mod files;
 mod inspect;
 mod known;
@@ -18,10 +20,12 @@ mod survey;
 mod sweep;
 mod upload;
 mod window;
+mod write;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -60,6 +64,9 @@ struct Inner {
     lost: lost::Lost,
     /// Set once, when there is one; see [`Reserve`].
     reserve: OnceLock<Arc<Reserve>>,
+    buffers: Arc<buffers::Buffers>,
+    /// Whether the file system has refused to write past the page cache.
+    refuses_direct: AtomicBool,
     /// Keeps the folder ours for as long as anything uses it.
     _lock: Option<File>,
 }
@@ -70,10 +77,20 @@ impl Disk {
         let inner = blocking("open the blob folder", move || {
             files::create_folders(&layout)?;
             let lock = files::lock(layout.lock(), LOCK_PATIENCE)?;
-            let known = known::Known::default();
-            let lost = lost::Lost::default();
+            let (known, lost, buffers) = (known::Known::default(), lost::Lost::default(), Arc::default());
             let (holds, reserve) = (Mutex::default(), OnceLock::new());
-            let inner = Inner { layout, boot, holds, known, lost, reserve, _lock: Some(lock) };
+            let refuses_direct = AtomicBool::new(false);
+            let inner = Inner {
+                layout,
+                boot,
+                holds,
+                known,
+                lost,
+                reserve,
+                buffers,
+                refuses_direct,
+                _lock: Some(lock),
+            };
             inner.forget_what_another_boot_left()?;
             Ok(inner)
         })

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use oci::UploadId;
@@ -29,7 +30,9 @@ impl Disk {
             }
             let (known, lost) = (known::Known::default(), lost::Lost::default());
             let (holds, reserve) = (Mutex::default(), OnceLock::new());
-            let inner = Inner { layout, boot, holds, known, lost, reserve, _lock: lock };
+            let (buffers, refuses_direct) = (Arc::default(), AtomicBool::new(false));
+            let inner =
+                Inner { layout, boot, holds, known, lost, reserve, buffers, refuses_direct, _lock: lock };
             Ok(Self { inner: Arc::new(inner) })
         })
         .await

@@ -47,6 +47,8 @@ pub(super) enum Content {
 pub(super) struct Staged {
     pub(super) data: File,
     pub(super) state: File,
+    /// The data again, for writing past the page cache; opened when that is first done.
+    pub(super) direct: Option<Arc<File>>,
     /// Whether the folder still has to be told to keep their names, should something be made durable.
     pub(super) are_new: bool,
     /// The slot of the last durable record.
@@ -131,8 +133,8 @@ impl Held {
         let content = match found.transpose().map_err(failed())? {
             Some((state, Found { current: Some(record), durable_slot })) => {
                 let data = files::open_for_writing(&data_path).map_err(failed())?;
-                let mut staged =
-                    Staged { data, state, are_new: false, durable_slot, progress: Progress::of(b"") };
+                let progress = Progress::of(b"");
+                let mut staged = Staged { data, state, direct: None, are_new: false, durable_slot, progress };
                 staged.go_back_to(record, &inner, &upload)?;
                 Content::Staged(staged)
             }
@@ -305,7 +307,7 @@ impl Held {
             let state = files::open_for_writing(&self.inner.layout.state(&self.upload)).map_err(failed())?;
             let progress = Progress::of(&bytes);
             state::write_volatile(&state, &progress.record(), &self.inner.boot).map_err(failed())?;
-            let staged = Staged { data, state, are_new: true, durable_slot: 1, progress };
+            let staged = Staged { data, state, direct: None, are_new: true, durable_slot: 1, progress };
             self.content = Content::Staged(staged);
         }
         match &mut self.content {
