@@ -19,7 +19,7 @@ mod tests;
 
 use oci::{Digest, UploadId};
 
-use super::read_cache::{blob_scope, blob_scope_of};
+use super::read_cache::{blob_scope, blob_scope_of, upload_scope};
 use super::upload::stored_generation;
 use super::{Catalog, Error, stored_digest};
 use crate::environment::{Micros, SECOND};
@@ -129,7 +129,7 @@ impl Catalog {
                 // Held by a request: it is not abandoned, and its row is extended or looked at again.
                 let Ok(held) = self.blobs.hold(&upload).await else { continue };
                 let gone = transaction!(self.database, freeing open => {
-                    open.touches(&[]);
+                    open.touches(&[upload_scope(&upload)]);
                     Ok::<_, Error>(open.execute(DELETE_EXPIRED, params![upload.as_str(), now]).await?)
                 })?;
                 if gone > 0 {

@@ -1,18 +1,19 @@
 //! What is read again and again, kept in memory: facts for the guard, manifests, links of layers, small layers, pages
-//! of tags.
+//! of tags, and the rows of uploads that are being received.
 //!
-//! Everything but the bytes of layers is kept under the database's stamp of its repository, and a link also under
-//! that of its blob, so an answer is exact: see [`Database::stamp`](crate::store::db::Database::stamp). The bytes of
-//! a layer never change; they are compared with their digest once, when they are loaded, and given out only after a
+//! Everything but the bytes of layers is kept under the database's stamp of its repository, a link also under that of
+//! its blob, a manifest and a page of tags under that of the images, an upload under its own, so an answer is exact:
+//! see [`Database::stamp`](crate::store::db::Database::stamp). The bytes of a layer never change; they are compared with their digest once, when they are loaded, and given out only after a
 //! link was found. Whoever changes rows that are kept here names them in its transaction ([`repository_scope`],
-//! [`blob_scope`]); one that names nothing empties all.
+//! [`image_scope`], [`blob_scope`], [`upload_scope`]); one that names nothing empties all.
 
 use bytes::Bytes;
-use oci::{Digest, Reference};
+use oci::{Digest, Reference, UploadId};
 
 use super::content::{Placed, has_digest};
 use super::image::StoredImage;
 use super::listing::TagPage;
+use super::upload::FoundUpload;
 use super::{AccessFacts, Catalog, Error};
 use crate::access::Repository;
 use crate::store::blob::{self, Object, Reader, Verdict};
@@ -38,6 +39,7 @@ pub(super) struct ReadCache {
     links: Cache<String, Stamp, Placed>,
     tags: Cache<String, Stamp, TagPage>,
     layers: Cache<String, (), Bytes>,
+    uploads: Cache<String, Stamp, FoundUpload>,
 }
 
 impl Default for ReadCache {
@@ -48,19 +50,29 @@ impl Default for ReadCache {
             links: Cache::bounded(SMALL),
             tags: Cache::bounded(PAGES),
             layers: Cache::bounded(LARGE),
+            uploads: Cache::bounded(SMALL),
         }
     }
 }
 
-/// The rows of a repository: itself, its tags and policy, its images and their tags.
+/// The rows of a repository: itself, its tags and policy; also everything below it, when it goes.
 pub(super) fn repository_scope(repository: &Repository) -> Scope {
+    of_repository("repository", repository)
+}
+
+/// The images of a repository and their tags. Apart, because each push of an image changes them.
+pub(super) fn image_scope(repository: &Repository) -> Scope {
+    of_repository("images", repository)
+}
+
+fn of_repository(what: &str, repository: &Repository) -> Scope {
     let registry = &repository.registry;
-    Scope::named(&[
-        "repository",
-        registry.account.as_str(),
-        registry.region.as_str(),
-        repository.name.as_str(),
-    ])
+    Scope::named(&[what, registry.account.as_str(), registry.region.as_str(), repository.name.as_str()])
+}
+
+/// The row of an upload.
+pub(super) fn upload_scope(upload: &UploadId) -> Scope {
+    Scope::named(&["upload", upload.as_str()])
 }
 
 /// The row of a blob and all links to it.
@@ -110,7 +122,8 @@ impl Catalog {
         reference: &Reference,
         load: impl AsyncFnOnce() -> Result<Option<StoredImage>, Error>,
     ) -> Result<Option<StoredImage>, Error> {
-        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
+        let Some(stamp) = self.database.stamp(repository_scope(repository), Some(image_scope(repository)))
+        else {
             return Box::pin(load()).await;
         };
         // A digest has a colon, a tag has none.
@@ -138,7 +151,8 @@ impl Catalog {
         limit: u64,
         load: impl AsyncFnOnce() -> Result<TagPage, Error>,
     ) -> Result<TagPage, Error> {
-        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
+        let Some(stamp) = self.database.stamp(repository_scope(repository), Some(image_scope(repository)))
+        else {
             return Box::pin(load()).await;
         };
         let key = format!("{}\n{limit}", key(repository, after));
@@ -168,6 +182,39 @@ impl Catalog {
             self.read_cache.links.put(key, stamp, placed.clone(), digest.as_str().len());
         }
         Ok(loaded)
+    }
+
+    /// The row of an upload from memory, else what `load` gives.
+    pub(super) async fn cached_upload(
+        &self,
+        repository: &Repository,
+        upload: &UploadId,
+        load: impl AsyncFnOnce() -> Result<FoundUpload, Error>,
+    ) -> Result<FoundUpload, Error> {
+        let Some(stamp) = self.upload_stamp(repository, upload) else { return Box::pin(load()).await };
+        if let Some(found) = self.read_cache.uploads.get(key(repository, upload.as_str()).as_str(), stamp) {
+            return Ok(found);
+        }
+        let found = Box::pin(load()).await?;
+        self.keep_upload(repository, upload, stamp, found.clone());
+        Ok(found)
+    }
+
+    /// What proves the row of an upload.
+    pub(super) fn upload_stamp(&self, repository: &Repository, upload: &UploadId) -> Option<Stamp> {
+        self.database.stamp(repository_scope(repository), Some(upload_scope(upload)))
+    }
+
+    /// Keeps the row of an upload that was read, or written, after `stamp` was taken.
+    pub(super) fn keep_upload(
+        &self,
+        repository: &Repository,
+        upload: &UploadId,
+        stamp: Stamp,
+        found: FoundUpload,
+    ) {
+        let bytes = found.repository_id.len();
+        self.read_cache.uploads.put(key(repository, upload.as_str()), stamp, found, bytes);
     }
 
     /// The bytes of a small layer from memory.

@@ -30,6 +30,7 @@ use bytes::Bytes;
 use oci::UploadId;
 
 use self::parts::Parts;
+use super::read_cache::upload_scope;
 use super::{Catalog, Error, Place, repository_parameters};
 use crate::access::action::{InitiateLayerUpload, UploadLayerPart};
 use crate::access::{Allowed, Repository};
@@ -51,7 +52,7 @@ pub struct Chunk {
 
 const START: &str = "INSERT INTO upload (id, repository_id, started_at, started_by, expires_at) \
     SELECT CAST($4 AS TEXT), id, CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS BIGINT) \
-    FROM repository WHERE account = $1 AND region = $2 AND name = $3";
+    FROM repository WHERE account = $1 AND region = $2 AND name = $3 RETURNING repository_id";
 
 const FIND: &str = "SELECT u.repository_id, u.expires_at FROM repository r \
     JOIN upload u ON u.repository_id = r.id \
@@ -64,9 +65,9 @@ const DELETE: &str = "DELETE FROM upload WHERE id = $1 AND repository_id = $2";
 const DELETE_LOST: &str = "DELETE FROM upload WHERE id = $1";
 
 /// The row of an upload.
-#[derive(Debug)]
-struct Found {
-    repository_id: String,
+#[derive(Debug, Clone)]
+pub(in crate::catalog) struct FoundUpload {
+    pub(in crate::catalog) repository_id: String,
     expires_at: i64,
 }
 
@@ -80,17 +81,22 @@ impl Catalog {
         let upload = UploadId::parse(&text).map_err(|error| Error::Internal(error.into()))?;
         let now = self.environment.now();
         let by = allowed.by();
+        let expires_at = now.saturating_add(self.limits.upload_expiry);
+        let stamp = self.upload_stamp(allowed.resource(), &upload);
         // Relaxed: whoever loses an unfinished upload to a power cut begins it again.
-        transaction!(self.database, relaxed open => {
+        let repository_id = transaction!(self.database, relaxed open => {
+            // A new id: nobody can have kept anything of it.
             open.touches(&[]);
-            let expires_at = now.saturating_add(self.limits.upload_expiry);
             let mut parameters = repository_parameters(allowed.resource());
             parameters.extend(params![upload.as_str(), now, by.as_str(), expires_at]);
-            if open.execute(START, parameters).await? == 0 {
-                return Err(Error::RepositoryNotFound(allowed.resource().into()));
-            }
-            Ok(())
+            let row = open.row(START, parameters).await?;
+            let row = row.ok_or_else(|| Error::RepositoryNotFound(allowed.resource().into()))?;
+            Ok::<_, Error>(row.get::<String>(0)?)
         })?;
+        if let Some(stamp) = stamp {
+            let found = FoundUpload { repository_id, expires_at };
+            self.keep_upload(allowed.resource(), &upload, stamp, found);
+        }
         Ok(upload)
     }
 
@@ -190,7 +196,7 @@ impl Catalog {
         let held = self.blobs.hold(upload).await?;
         let found = self.find_upload(allowed.resource(), upload).await?;
         transaction!(self.database, freeing open => {
-            open.touches(&[]);
+            open.touches(&[upload_scope(upload)]);
             open.execute(DELETE, params![upload.as_str(), found.repository_id.as_str()]).await?;
             Ok::<_, Error>(())
         })?;
@@ -207,7 +213,7 @@ impl Catalog {
         if found.expires_at.saturating_sub(now) < self.limits.upload_expiry / 2 {
             let expires_at = now.saturating_add(self.limits.upload_expiry);
             transaction!(self.database, relaxed open => {
-                open.touches(&[]);
+                open.touches(&[upload_scope(upload)]);
                 open.execute(EXTEND, params![upload.as_str(), expires_at]).await?;
                 Ok::<_, Error>(())
             })?;
@@ -215,11 +221,20 @@ impl Catalog {
         Ok(held)
     }
 
-    async fn find_upload(&self, repository: &Repository, upload: &UploadId) -> Result<Found, Error> {
+    async fn find_upload(&self, repository: &Repository, upload: &UploadId) -> Result<FoundUpload, Error> {
+        let load = async || self.load_upload(repository, upload).await;
+        let found = self.cached_upload(repository, upload, load).await?;
+        if found.expires_at > self.environment.now() {
+            return Ok(found);
+        }
+        Err(Error::UploadNotFound { place: repository.into(), upload: upload.to_string() })
+    }
+
+    async fn load_upload(&self, repository: &Repository, upload: &UploadId) -> Result<FoundUpload, Error> {
         let mut parameters: Vec<Value> = repository_parameters(repository);
         parameters.extend(params![upload.as_str(), self.environment.now()]);
         if let Some(row) = self.database.row(FIND, parameters).await? {
-            return Ok(Found { repository_id: row.get(0)?, expires_at: row.get(1)? });
+            return Ok(FoundUpload { repository_id: row.get(0)?, expires_at: row.get(1)? });
         }
         self.require_repository(repository).await?;
         Err(Error::UploadNotFound { place: repository.into(), upload: upload.to_string() })
@@ -254,7 +269,7 @@ impl Catalog {
     async fn after_failure(&self, error: blob::Error, upload: &UploadId) -> Error {
         if matches!(error, blob::Error::Lost(_)) {
             let ended = transaction!(self.database, freeing open => {
-                open.touches(&[]);
+                open.touches(&[upload_scope(upload)]);
                 open.execute(DELETE_LOST, params![upload.as_str()]).await?;
                 Ok::<_, Error>(())
             });

@@ -6,7 +6,7 @@ use oci::{Digest, Tag};
 
 use super::id::{Failure, FailureCode, ImageId, stored_tag};
 use crate::access::{Allowed, action};
-use crate::catalog::read_cache::repository_scope;
+use crate::catalog::read_cache::image_scope;
 use crate::catalog::{Catalog, Error};
 use crate::store::db::Transaction;
 use crate::{params, transaction};
@@ -69,7 +69,7 @@ impl Catalog {
         let review_after = now.saturating_add(self.limits.blob_grace);
         let by = allowed.by();
         transaction!(self.database, freeing open => {
-            open.touches(&[repository_scope(repository)]);
+            open.touches(&[image_scope(repository)]);
             let row = open
                 .row(crate::catalog::REPOSITORY_ID, crate::catalog::repository_parameters(repository))
                 .await?

@@ -5,7 +5,7 @@ use oci::{Digest, Manifest, ManifestKind, Tag};
 use super::MAX_TAGS_PER_IMAGE;
 use super::reference::{Entry, MAX_SIZE_BYTES};
 use crate::access::{Allowed, Repository, action};
-use crate::catalog::read_cache::repository_scope;
+use crate::catalog::read_cache::image_scope;
 use crate::catalog::{Catalog, Error, TagMutability};
 use crate::store::db::Transaction;
 use crate::{params, transaction};
@@ -87,7 +87,7 @@ impl Catalog {
         let tag_ids = image.tags.iter().map(|_| self.environment.new_id()).collect::<Result<Vec<_>, _>>()?;
         let (now, by) = (self.environment.now(), allowed.by());
         let (repository_id, is_new) = transaction!(self.database, open => {
-            open.touches(&[repository_scope(repository)]);
+            open.touches(&[image_scope(repository)]);
             let found = look(open, repository, &digest, &image.bytes, &image.tags).await?;
             decide(&found, repository, &digest, image)?;
             if found.is_damaged {

@@ -15,6 +15,14 @@ use crate::store::db::Transaction;
 /// Rows that one statement inserts: an image of ordinary size needs a single one.
 const BATCH: usize = 16;
 
+/// Rows that a short statement inserts: what a repeated row costs is felt with small images.
+const FEW: usize = 4;
+
+/// Exactly [`FEW`] rows, as [`INSERT`].
+const INSERT_FEW: &str = "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES \
+     ($1, $2, $3, $4), ($1, $2, $5, $6), ($1, $2, $7, $8), ($1, $2, $9, $10) \
+     ON CONFLICT (repository_id, digest, target) DO NOTHING";
+
 /// Exactly [`BATCH`] rows; a shorter list repeats its last row, which the conflict clause swallows.
 const INSERT: &str = "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES \
      ($1, $2, $3, $4), ($1, $2, $5, $6), ($1, $2, $7, $8), ($1, $2, $9, $10), ($1, $2, $11, $12), \
@@ -57,11 +65,12 @@ impl Entry<'_> {
         let rows: Vec<_> = references(manifest).collect();
         for batch in rows.chunks(BATCH) {
             let Some(last) = batch.last() else { continue };
+            let (sql, rows) = if batch.len() <= FEW { (INSERT_FEW, FEW) } else { (INSERT, BATCH) };
             let mut parameters = params![self.repository_id, self.digest.as_str()];
-            for (target, kind) in batch.iter().chain(std::iter::repeat(last)).take(BATCH) {
+            for (target, kind) in batch.iter().chain(std::iter::repeat(last)).take(rows) {
                 parameters.extend(params![*target, *kind]);
             }
-            open.execute(INSERT, parameters).await?;
+            open.execute(sql, parameters).await?;
         }
         Ok(())
     }

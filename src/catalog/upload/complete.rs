@@ -12,7 +12,7 @@ use super::{DELETE, Parts};
 use crate::access::Allowed;
 use crate::access::action::CompleteLayerUpload;
 use crate::catalog::content::Placed;
-use crate::catalog::read_cache::blob_scope;
+use crate::catalog::read_cache::{blob_scope, upload_scope};
 use crate::catalog::{Catalog, Error, Place};
 use crate::store::blob::{Generation, Held, Verified};
 use crate::store::db::Transaction;
@@ -214,7 +214,7 @@ impl Catalog {
         let digest = verified.digest().as_str();
         let size = i64::try_from(verified.size_bytes()).map_err(|error| Error::Internal(error.into()))?;
         transaction!(self.database, open => {
-            open.touches(&[blob_scope(verified.digest())]);
+            open.touches(&[blob_scope(verified.digest()), upload_scope(upload)]);
             if open.execute(DELETE, params![upload.as_str(), repository_id]).await? == 0 {
                 return Ok(Outcome::NoUpload);
             }

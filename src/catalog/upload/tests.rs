@@ -324,3 +324,30 @@ async fn a_repository_that_goes_takes_its_uploads_with_it() {
         assert_eq!(room.count("SELECT COUNT(*) FROM blob").await, 0);
     }
 }
+
+#[tokio::test]
+async fn an_upload_that_is_over_is_unknown_to_the_next_request() {
+    for room in rooms().await {
+        let is_unknown = |error| matches!(error, Error::UploadNotFound { .. });
+        let digests = [Digest::sha256_of(b"bytes")];
+        // Each of these has been looked up before, so it is in memory.
+        let (completed, aborted) = (room.start("app").await.unwrap(), room.start("app").await.unwrap());
+        let (expired, moved) = (room.start("app").await.unwrap(), room.start("app").await.unwrap());
+        for upload in [&completed, &aborted, &expired, &moved] {
+            room.append("app", upload, Chunk::default(), whole(b"bytes")).await.unwrap();
+        }
+        room.complete("app", &completed, &digests, Source::Stream).await.unwrap();
+        abort(&room, "app", &aborted).await.unwrap();
+        let rename = "UPDATE upload SET repository_id = 'other' WHERE id = $1";
+        room.write(rename, params![moved.as_str()]).await;
+        for upload in [&completed, &aborted, &moved] {
+            assert!(is_unknown(room.append("app", upload, at(5), whole(b"x")).await.unwrap_err()));
+            assert!(is_unknown(length(&room, "app", upload).await.unwrap_err()), "{}", room.test.engine);
+        }
+        room.clock.advance(25 * 3600 * SECOND);
+        assert!(is_unknown(room.append("app", &expired, at(5), whole(b"x")).await.unwrap_err()));
+        assert_eq!(room.catalog.collect().await.unwrap().uploads, 2);
+        assert!(is_unknown(length(&room, "app", &expired).await.unwrap_err()));
+        assert_eq!(room.staged(), 0);
+    }
+}

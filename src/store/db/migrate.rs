@@ -32,6 +32,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "blob_content",
         sql: include_str!("../../../migrations/0006_blob_content.sql"),
     },
+    Migration {
+        version: 7,
+        name: "upload_indexes",
+        sql: include_str!("../../../migrations/0007_upload_indexes.sql"),
+    },
 ];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration \
