@@ -243,7 +243,8 @@ impl App {
             audit,
             config.clock_skew_seconds,
         );
-        let background = Background::start(&catalog, &identity, &measures, config.scrub);
+        let background =
+            Background::start(&catalog, &identity, &measures, config.collect_interval, config.scrub);
         Ok(Self {
             services: Services { catalog, identity, guard, sealer, names },
             root_key,

@@ -81,6 +81,8 @@ pub struct Config {
     pub limits: Limits,
     /// The quotas of the catalog.
     pub catalog: catalog::Limits,
+    /// How long the collector rests between two rounds.
+    pub collect_interval: Duration,
     /// How fast stored bytes are compared with their digests.
     pub scrub: catalog::ScrubPace,
     /// The audit trail.

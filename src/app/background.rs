@@ -14,8 +14,6 @@ use crate::environment::SECOND;
 use crate::identity::IdentityRoom;
 use crate::server::Measures;
 
-/// How often what is due is collected; a round with nothing to do costs a few reads.
-const COLLECT: Duration = Duration::from_secs(60);
 /// How often stored objects are compared with the rows; reads a row per object.
 const COMPARE: Duration = Duration::from_secs(24 * 3600);
 /// How often the scrub looks whether its next round is due.
@@ -37,11 +35,12 @@ impl Background {
         catalog: &Catalog,
         identity: &IdentityRoom,
         measures: &Measures,
+        collect_interval: Duration,
         scrub: ScrubPace,
     ) -> Self {
         let background = Self { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         let room = catalog.clone();
-        background.every(COLLECT, move || collect(room.clone()));
+        background.every(collect_interval, move || collect(room.clone()));
         let room = catalog.clone();
         background.every(COMPARE, move || compare(room.clone()));
         background.tasks.spawn(scrub_on(catalog.clone(), scrub, background.stop.clone()));

@@ -124,6 +124,11 @@ fn assemble(reader: &mut Reader<'_>, account: AccountId, region: Region) -> Conf
         shutdown_grace: reader.value("shutdown-grace-seconds", form::seconds(0, 86_400), Duration::ZERO),
         limits: limits(reader),
         catalog: quotas(reader),
+        collect_interval: reader.value(
+            "collect-interval-seconds",
+            form::seconds(1, 86_400),
+            Duration::from_secs(60),
+        ),
         scrub: scrub(reader),
         audit: audit(reader, &data_dir),
         shown: shown(reader),

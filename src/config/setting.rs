@@ -253,6 +253,13 @@ pub const SETTINGS: &[Setting] = &[
         "How long a layer that no image names, and a referrer whose subject was deleted, is kept, 60 to 31536000.",
     ),
     setting(
+        "collect-interval-seconds",
+        "SECONDS",
+        Some("60"),
+        "How long the collector rests between two looks for uploads, layers and referrers whose time has come, 1 to \
+         86400. What is due stays that much longer; a look without anything due costs a few reads.",
+    ),
+    setting(
         "scrub-period-seconds",
         "SECONDS",
         Some("604800"),
