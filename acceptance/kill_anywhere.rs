@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::faults::{Driver, Installation, Order, Random, script};
+use crate::faults::{Driver, Installation, Kind, Order, Random, Step, long_script, script};
 
 const SEED: u64 = 1;
 const POINTS: usize = 200;
@@ -20,7 +20,7 @@ fn nothing_acknowledged_is_lost_at_any_call() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(point) = points.get(next.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
-                    kill_at(&prepared, *point);
+                    kill_at(&prepared, script(SEED), *point);
                 }
             });
         }
@@ -62,7 +62,7 @@ fn points(prepared: &Installation) -> Vec<u64> {
     }
     let count = control.count();
     assert!(count > 300, "only {count} calls: is the shim loaded?");
-    if std::env::var("LONGSHORE_KILL_POINTS").is_ok_and(|text| text == "all") {
+    if is_whole() {
         return (1..=count).collect();
     }
     let mut random = Random::of(SEED);
@@ -72,7 +72,37 @@ fn points(prepared: &Installation) -> Vec<u64> {
     chosen.into_iter().collect()
 }
 
-fn kill_at(prepared: &Installation, point: u64) {
+/// Points in a fold of SQLite's log, evenly spread over it.
+const FOLD_POINTS: usize = 16;
+
+#[test]
+fn nothing_acknowledged_is_lost_while_the_log_is_folded() {
+    let prepared = prepared();
+    let counting = prepared.copy();
+    let (running, control) = counting.start_with_faults(Order::Nothing, true);
+    control.order(Order::Nothing);
+    let begin = std::fs::metadata(counting.trace_path()).unwrap().len();
+    let mut driver = Driver::of(long_script(SEED));
+    driver.run(running.client()).unwrap();
+    let (trace, database) = (counting.trace(), counting.number_of("catalog.db"));
+    // Only a fold changes the database itself; a clean stop, which does it too, comes later.
+    let folding: Vec<u64> = trace.records[trace.until(begin)..]
+        .iter()
+        .filter(|record| record.inode == database && matches!(record.kind, Kind::Write | Kind::Sync))
+        .map(|record| record.number)
+        .collect();
+    assert!(folding.len() > FOLD_POINTS, "{} calls: the log was not folded", folding.len());
+    let stride = if is_whole() { 1 } else { folding.len().div_ceil(FOLD_POINTS) };
+    for point in folding.into_iter().step_by(stride) {
+        kill_at(&prepared, long_script(SEED), point);
+    }
+}
+
+fn is_whole() -> bool {
+    std::env::var("LONGSHORE_KILL_POINTS").is_ok_and(|text| text == "all")
+}
+
+fn kill_at(prepared: &Installation, steps: Vec<Step>, point: u64) {
     let installation = prepared.copy();
     let (running, control) = installation.start_with_faults(Order::Nothing, false);
     control.order(match point % 3 {
@@ -80,7 +110,7 @@ fn kill_at(prepared: &Installation, point: u64) {
         1 => Order::KillAfter(point),
         _ => Order::KillHalfWay(point),
     });
-    let mut driver = Driver::of(script(SEED));
+    let mut driver = Driver::of(steps);
     // Calls of other threads may come in another order, so the last points may lie after the end.
     let _ = driver.run(running.client());
     drop(running);

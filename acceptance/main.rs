@@ -21,6 +21,7 @@ mod harness;
 mod artifact_semantics;
 mod buildah;
 mod buildkit;
+mod collector;
 mod conformance;
 mod containerd;
 mod cosign;

@@ -7,7 +7,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::faults::{Disk, Driver, Installation, Kind, Order, Random, Sync, Trace, script};
+use crate::faults::{
+    Disk, Driver, Installation, Kind, Order, Random, Step, Sync, Trace, When, long_script, script,
+};
 
 const SCRIPT: u64 = 2;
 
@@ -19,12 +21,12 @@ struct Recording {
     moments: Vec<(usize, Driver)>,
 }
 
-fn record() -> Recording {
+fn record(steps: Vec<Step>) -> Recording {
     let installation = Installation::create(false);
     let (running, control) = installation.start_with_faults(Order::Nothing, true);
     control.order(Order::Nothing);
     let length = || std::fs::metadata(installation.trace_path()).unwrap().len();
-    let mut driver = Driver::of(script(SCRIPT));
+    let mut driver = Driver::of(steps);
     let mut moments = vec![(0, driver.clone()), (length(), driver.clone())];
     while driver.done < driver.steps.len() {
         let answer = driver.advance(running.client()).unwrap();
@@ -53,15 +55,19 @@ impl Recording {
         let served = self.moments[1].0 as u64;
         let at =
             if random.chance(75) { served + random.below(total - served + 1) } else { random.below(served) };
-        let at = usize::try_from(at).unwrap();
+        self.cut_at(usize::try_from(at).unwrap(), &mut random, sync);
+    }
+
+    /// Cuts the power after so many records.
+    fn cut_at(&self, at: usize, random: &mut Random, sync: Sync) {
         let moment = self.moments.partition_point(|(records, _)| *records <= at) - 1;
         let mut driver = self.moments[moment].1.clone();
         let installation = Installation::create(true);
-        self.disk(at, sync).cut_power(&mut random, &installation.data());
+        self.disk(at, sync).cut_power(random, &installation.data());
         if moment > 0 {
             installation.is_in_order_in_another_boot(&format!("power lost after record {at}"));
         }
-        let running = installation.start_in_another_boot();
+        let running = installation.start_in_another_boot(When::Now);
         let Some(client) = &running.client else {
             panic!("no start after record {at}: {}", installation.log())
         };
@@ -76,7 +82,7 @@ impl Recording {
 
 #[test]
 fn nothing_acknowledged_is_lost_with_the_power() {
-    let recording = record();
+    let recording = record(script(SCRIPT));
     if let Some(seed) = number("LONGSHORE_POWER_LOSS_SEED") {
         return recording.replay(seed, Sync::Honest);
     }
@@ -88,6 +94,34 @@ fn nothing_acknowledged_is_lost_with_the_power() {
     });
     assert!(failed.is_empty(), "repeat with LONGSHORE_POWER_LOSS_SEED=<seed>: {failed:?}");
     println!("{seeds} seeds over {} records", recording.trace.records.len());
+}
+
+/// Power cuts in a fold of SQLite's log while requests are answered; the long form has as many as there are calls.
+const FOLD_CUTS: usize = 16;
+
+#[test]
+fn nothing_acknowledged_is_lost_with_the_power_while_the_log_is_folded() {
+    let recording = record(long_script(SCRIPT));
+    let served = recording.moments[1].0..recording.moments[recording.moments.len() - 1].0;
+    let database = recording.installation.number_of("catalog.db");
+    let folding: Vec<usize> = served
+        .filter(|at| {
+            let record = &recording.trace.records[*at];
+            record.inode == database && matches!(record.kind, Kind::Write | Kind::Sync)
+        })
+        .collect();
+    assert!(folding.len() > FOLD_CUTS, "{} calls: the log was not folded", folding.len());
+    let is_whole = number("LONGSHORE_POWER_LOSS_SEEDS").is_some_and(|seeds| seeds >= 10_000);
+    let stride = if is_whole { 1 } else { folding.len().div_ceil(FOLD_CUTS) };
+    let failed: Vec<usize> = folding
+        .into_iter()
+        .step_by(stride)
+        .filter(|at| {
+            let cut = || recording.cut_at(at + 1, &mut Random::of(*at as u64), Sync::Honest);
+            catch_unwind(AssertUnwindSafe(cut)).is_err()
+        })
+        .collect();
+    assert!(failed.is_empty(), "power cut after the records {failed:?}");
 }
 
 fn work(recording: &Recording, next: &AtomicU64, seeds: u64) -> Vec<u64> {
@@ -115,7 +149,7 @@ const FAILED_SYNCS: usize = 20;
 /// After a sync that fails the next one succeeds without what was lost: nothing acknowledged may build on it.
 #[test]
 fn nothing_acknowledged_is_lost_after_a_sync_that_failed() {
-    let recording = record();
+    let recording = record(script(SCRIPT));
     let served = &recording.trace.records[recording.moments[1].0..];
     let syncs: Vec<u64> =
         served.iter().filter(|record| record.kind == Kind::Sync).map(|record| record.number).collect();
@@ -155,14 +189,14 @@ fn fail_and_cut(call: u64) {
         let left = Installation::create(true);
         disk.cut_power(&mut Random::of(seed), &left.data());
         left.is_in_order_in_another_boot(&format!("sync {call} failed"));
-        let running = left.start_in_another_boot();
+        let running = left.start_in_another_boot(When::Now);
         driver.verify(running.client());
     }
 }
 
 #[test]
 fn the_trace_has_every_change_and_a_lying_disk_is_found_out() {
-    let recording = record();
+    let recording = record(script(SCRIPT));
     let replayed = recording.disk(recording.trace.records.len(), Sync::Honest).files();
     let root = recording.installation.data();
     assert!(replayed.len() > 10);

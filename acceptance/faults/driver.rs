@@ -138,7 +138,7 @@ impl Driver {
     }
 
     /// Asks for everything that the steps ever touch; bytes are hashed here.
-    fn observe(&self, client: &Client) -> World {
+    pub fn observe(&self, client: &Client) -> World {
         let mut world = World::new();
         for key in self.keys() {
             if let Some(value) = look(client, &key) {

@@ -2,15 +2,28 @@
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::client::{Client, KEY_ID, SECRET};
 use super::{Control, Order, Trace};
 use crate::harness::tools;
+
+/// After this every grace has passed.
+const LATER: Duration = Duration::from_secs(3 * 24 * 3600);
+
+/// When a server is started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    Now,
+    /// Days later, with a collector that looks every second.
+    Later,
+}
 
 /// A folder with `data/`, the orders and the trace.
 pub struct Installation {
@@ -50,6 +63,11 @@ impl Installation {
         self.folder.path().canonicalize().unwrap().join("data")
     }
 
+    /// The records about a file: those of its bytes have its number, not its name.
+    pub fn number_of(&self, file: &str) -> u64 {
+        std::fs::metadata(self.data().join(file)).unwrap().ino()
+    }
+
     pub fn trace_path(&self) -> PathBuf {
         self.folder.path().join("trace")
     }
@@ -62,14 +80,19 @@ impl Installation {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// Starts the server days later.
+    pub fn start_later(&self) -> Running {
+        self.spawn(Command::new(tools::longshore()), When::Later)
+    }
+
     /// Starts the server as it is.
     pub fn start(&self) -> Running {
-        self.spawn(Command::new(tools::longshore()))
+        self.spawn(Command::new(tools::longshore()), When::Now)
     }
 
     /// Starts the server as the first one of another boot of the machine: what was never synced does not count.
-    pub fn start_in_another_boot(&self) -> Running {
-        self.spawn(self.in_another_boot())
+    pub fn start_in_another_boot(&self, when: When) -> Running {
+        self.spawn(self.in_another_boot(), when)
     }
 
     /// `longshore fsck` finds nothing in what a killed server has left.
@@ -98,6 +121,11 @@ impl Installation {
 
     /// Starts the server over the shim, with an order for its start.
     pub fn start_with_faults(&self, order: Order, is_recorded: bool) -> (Running, Control) {
+        self.start_with_faults_at(When::Now, order, is_recorded)
+    }
+
+    /// The same, maybe days later.
+    pub fn start_with_faults_at(&self, when: When, order: Order, is_recorded: bool) -> (Running, Control) {
         let control = Control::create(&self.folder.path().join("control"));
         control.order(order);
         let mut command = Command::new(tools::longshore());
@@ -106,10 +134,18 @@ impl Installation {
         if is_recorded {
             command.env("LONGSHORE_FAULTS_TRACE", self.trace_path());
         }
-        (self.spawn(command), control)
+        (self.spawn(command, when), control)
     }
 
-    fn spawn(&self, mut command: Command) -> Running {
+    fn spawn(&self, mut command: Command, when: When) -> Running {
+        let ahead = match when {
+            When::Now => Duration::ZERO,
+            When::Later => LATER,
+        };
+        if when == When::Later {
+            command.env("LD_PRELOAD", shim()).env("LONGSHORE_FAULTS_CLOCK", LATER.as_secs().to_string());
+            command.env("LONGSHORE_COLLECT_INTERVAL_SECONDS", "1");
+        }
         let log = File::options().create(true).append(true).open(self.folder.path().join("log")).unwrap();
         // A small reserve: each replay of a trace writes it anew.
         command.args(["serve", "--disk-reserve-bytes", "262144", "--listen", "127.0.0.1:0", "--data-dir"]);
@@ -119,7 +155,7 @@ impl Installation {
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("start longshore");
         let lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.into_iter().find_map(|line| Some(line.strip_prefix("ready http://")?.to_owned()));
-        Running { process, client: address.map(|address| Client::of(&address)) }
+        Running { process, client: address.map(|address| Client::ahead_of(&address, ahead)) }
     }
 }
 
@@ -127,6 +163,11 @@ impl Running {
     /// The client of a server that must have become ready.
     pub fn client(&self) -> &Client {
         self.client.as_ref().expect("the server becomes ready")
+    }
+
+    /// Whether the process is over.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_some()
     }
 
     pub fn wait(mut self) -> ExitStatus {

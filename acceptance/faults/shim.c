@@ -6,6 +6,7 @@
  *   LONGSHORE_FAULTS_CONTROL  a file with the orders (struct control), shared and read before every call, so that a
  *                             test can change them while the program runs
  *   LONGSHORE_FAULTS_BOOT     a file that is read instead of the kernel's boot id; for a start after the power was cut
+ *   LONGSHORE_FAULTS_CLOCK    seconds by which the clock of the day is ahead, for what happens after days
  *   LONGSHORE_FAULTS_TRACE    where to append one record for each call (struct record); none when unset
  *
  * Calls are made one at a time and a record is written before its call returns: the order of the records is the order
@@ -520,3 +521,19 @@ int mkdirat(int folder, const char *path, mode_t mode) {
 }
 
 int mkdir(const char *path, mode_t mode) { return mkdirat(AT_FDCWD, path, mode); }
+
+/* --- time --- */
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    static int (*real_clock_gettime)(clockid_t, struct timespec *);
+    static time_t ahead = -1;
+    /* Set by the first call, before there are threads; a second one would store the same. */
+    if (ahead < 0) {
+        const char *text = getenv("LONGSHORE_FAULTS_CLOCK");
+        REAL(clock_gettime, "clock_gettime");
+        ahead = text ? atol(text) : 0;
+    }
+    int status = real_clock_gettime(clock, now);
+    if (!status && clock == CLOCK_REALTIME) now->tv_sec += ahead;
+    return status;
+}

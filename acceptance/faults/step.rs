@@ -65,6 +65,10 @@ pub struct Step {
     pub layer: Option<Arc<Vec<u8>>>,
 }
 
+/// Together more than the 16 MiB at which a fold begins; each is small enough to be a row.
+const LONG_LAYERS: usize = 280;
+const LONG_LAYER_BYTES: usize = 60_000;
+
 struct Script {
     steps: Vec<Step>,
     random: Random,
@@ -96,6 +100,18 @@ pub fn script(seed: u64) -> Vec<Step> {
     script.image(&app, &[1_200_000], Some("latest"));
     script.delete(&other, &copy.0, Some(&copy.0));
     script.remove_repository(&other);
+    script.steps
+}
+
+/// Pushes until SQLite's log is long enough to be folded into the database while requests are answered.
+pub fn long_script(seed: u64) -> Vec<Step> {
+    let mut script = Script { steps: Vec::new(), random: Random::of(seed), slots: 0 };
+    let name = format!("long{seed}");
+    script.repository(&name);
+    for _ in 0..LONG_LAYERS {
+        script.whole(&name, LONG_LAYER_BYTES);
+    }
+    script.image(&name, &[5_000], Some("v1"));
     script.steps
 }
 
