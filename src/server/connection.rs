@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Hall;
 use super::dispatch;
+use super::nearby;
 use super::observe::Observed;
 use super::origin::Connection;
 use super::sendfile::{Line, Plain, Sending};
@@ -75,6 +76,7 @@ pub(super) async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was refused");
     }
+    nearby::settle(&stream, peer.ip());
     let connection = Connection { peer: peer.ip(), is_tls: tls.is_some() };
     let now = ending.now.clone();
     let served = async {
