@@ -92,18 +92,21 @@ impl Grant {
     /// # Errors
     /// [`NotGranted`] when no check named the action.
     pub fn take<A: Action>(&self) -> Result<Allowed<A>, NotGranted> {
-        self.all::<A>().into_iter().next().ok_or(NotGranted { action: A::NAME })
+        self.proofs().next().ok_or(NotGranted { action: A::NAME })
     }
 
     /// The proofs for one action on every resource that was checked, in the order of the checks.
     #[must_use]
     pub fn all<A: Action>(&self) -> Vec<Allowed<A>> {
+        self.proofs().collect()
+    }
+
+    fn proofs<A: Action>(&self) -> impl Iterator<Item = Allowed<A>> {
         self.allowed
             .iter()
             .filter(|(action, _)| *action == A::NAME)
             .filter_map(|(_, resource)| A::Resource::of(resource))
             .map(|resource| Allowed { resource, caller: Arc::clone(&self.caller), action: PhantomData })
-            .collect()
     }
 }
 
@@ -131,6 +134,6 @@ impl<A: Action> Allowed<A> {
     /// The ARN of who does it, for "by whom" columns.
     #[must_use]
     pub fn by(&self) -> String {
-        self.caller.principal.arn()
+        self.caller.principal.arn().to_owned()
     }
 }

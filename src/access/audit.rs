@@ -69,7 +69,7 @@ struct Record<'a> {
     user_identity: UserIdentity<'a>,
     #[serde(rename = "requestID")]
     request_id: &'a str,
-    resource: String,
+    resource: &'a str,
     recipient_account_id: &'a str,
     decision: &'static str,
     error_code: Option<&'static str>,
@@ -79,8 +79,8 @@ struct Record<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct UserIdentity<'a> {
-    arn: String,
-    principal_id: String,
+    arn: &'a str,
+    principal_id: &'a str,
     account_id: &'a str,
     access_key_id: &'a str,
 }
@@ -95,8 +95,8 @@ impl Audit {
         Ok(Self { trail, environment })
     }
 
-    /// Queues one decision.
-    pub(super) fn record(&self, caller: &Caller, check: &Check, decision: &Decision) {
+    /// Queues one decision; `arn` is that of the resource.
+    pub(super) fn record(&self, caller: &Caller, check: &Check, arn: &str, decision: &Decision) {
         let (service, name) = check.action.split_once(':').unwrap_or(("", check.action));
         let allowed = matches!(decision, Decision::Allowed(_));
         let record = Record {
@@ -114,7 +114,7 @@ impl Audit {
                 access_key_id: &caller.credential.access_key_id,
             },
             request_id: &caller.request_id,
-            resource: check.resource.arn(),
+            resource: arn,
             recipient_account_id: check.resource.account().as_str(),
             decision: if allowed { "allowed" } else { "denied" },
             error_code: (!allowed).then_some("AccessDenied"),

@@ -136,7 +136,7 @@ impl Guard {
         if values.next().is_some() {
             return Err(BasicError::Unauthorized);
         }
-        let opened = password::open(&self.sealer, header).ok_or(BasicError::Unauthorized)?;
+        let opened = self.passwords.open(&self.sealer, header).ok_or(BasicError::Unauthorized)?;
         // The bound is exclusive: at `expiresAt` the password is no longer good.
         if self.environment.now() >= opened.expires_at {
             return Err(BasicError::Expired);
@@ -181,7 +181,7 @@ fn caller(
     arrival: Arrival,
 ) -> Caller {
     Caller {
-        principal: authenticated.principal.clone(),
+        principal: Arc::clone(&authenticated.principal),
         credential: Credential { access_key_id, session_token, session: authenticated.session.clone() },
         generation: authenticated.generation,
         origin: arrival.origin,

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use policy::{Context, Decision, DenialNote, PolicySet, Request};
+use policy::{Applicable, Decision, DenialNote, Request};
 
 use super::Guard;
 use super::allowed::{Check, Grant};
 use super::caller::Caller;
+use super::keys::RequestKeys;
 use super::resource::{Repository, Resource};
 use crate::catalog::{self, AccessFacts};
-use crate::environment::SECOND;
 use crate::identity::{self, Policies};
 
 /// Why an operation may not go on.
@@ -42,10 +42,9 @@ impl Guard {
     /// [`AccessError::Denied`] for the first check that is not allowed.
     pub async fn authorize(&self, caller: &Arc<Caller>, checks: Vec<Check>) -> Result<Grant, AccessError> {
         let policies = self.policies(caller).await?;
-        let mut base = self.base_context(caller);
         let mut known: Option<(Repository, Option<AccessFacts>)> = None;
         let mut missing = Vec::new();
-        for (number, check) in checks.iter().enumerate() {
+        for check in &checks {
             let facts = match &check.resource {
                 Resource::Repository(repository) => {
                     if known.as_ref().is_none_or(|(other, _)| other != repository) {
@@ -59,11 +58,9 @@ impl Guard {
                 }
                 _ => None,
             };
-            // Nearly every operation has one check: then nothing is copied.
-            let is_last = number + 1 == checks.len();
-            let context = if is_last { std::mem::take(&mut base) } else { base.clone() };
-            let decision = decide(caller, check, &policies, facts, context);
-            self.audit.record(caller, check, &decision);
+            let arn = check.resource.arn();
+            let decision = self.decide(caller, check, &arn, &policies, facts);
+            self.audit.record(caller, check, &arn, &decision);
             if let Decision::Denied(denial) = decision {
                 if denial.note == Some(DenialNote::UnreadablePolicy) {
                     // Denied because nobody knows what the document meant to say: the operator must look.
@@ -72,8 +69,8 @@ impl Guard {
                         "a stored policy cannot be read; access is denied"
                     );
                 }
-                let principal = caller.principal.arn();
-                let sentence = denial.sentence(&principal, check.action, &check.resource.display());
+                let sentence =
+                    denial.sentence(caller.principal.arn(), check.action, &check.resource.display());
                 return Err(AccessError::Denied { sentence });
             }
         }
@@ -91,15 +88,15 @@ impl Guard {
         candidates: Vec<Check>,
     ) -> Result<Option<Grant>, AccessError> {
         let policies = self.policies(caller).await?;
-        let base = self.base_context(caller);
         for check in candidates {
             let facts = match &check.resource {
                 Resource::Repository(repository) => self.catalog.access_facts(repository).await?,
                 _ => None,
             };
-            let decision = decide(caller, &check, &policies, facts.as_ref(), base.clone());
+            let arn = check.resource.arn();
+            let decision = self.decide(caller, &check, &arn, &policies, facts.as_ref());
             if matches!(decision, Decision::Allowed(_)) {
-                self.audit.record(caller, &check, &decision);
+                self.audit.record(caller, &check, &arn, &decision);
                 return Ok(Some(Grant::new(Arc::clone(caller), vec![check], Vec::new())));
             }
         }
@@ -118,79 +115,43 @@ impl Guard {
         proposed: &AccessFacts,
     ) -> Result<bool, AccessError> {
         let policies = self.policies(caller).await?;
-        let decision = decide(caller, check, &policies, Some(proposed), self.base_context(caller));
+        let decision = self.decide(caller, check, &check.resource.arn(), &policies, Some(proposed));
         Ok(matches!(decision, Decision::Allowed(_)))
     }
 
-    async fn policies(&self, caller: &Caller) -> Result<Policies, identity::Error> {
+    async fn policies(&self, caller: &Caller) -> Result<Arc<Policies>, identity::Error> {
         let session = caller.credential.session.as_ref();
         self.identity.policies(&caller.principal, session, caller.generation).await
     }
 
-    /// The context keys of the caller and the connection (iam.md §3.8).
-    #[must_use]
-    pub fn base_context(&self, caller: &Caller) -> Context {
-        let mut context = Context::new();
-        caller.principal.context(&mut context);
-        let now = self.environment.now();
-        context.set_known("aws:currenttime", aws::Timestamp::from_microseconds(now).to_string());
-        context.set_known("aws:epochtime", now.div_euclid(SECOND).to_string());
-        context.set_known("aws:sourceip", caller.origin.address.to_string());
-        context.set_known("aws:securetransport", caller.origin.is_secure.to_string());
-        context.set_known("aws:requestedregion", caller.region.as_str());
-        context.set_known("aws:viaawsservice", "false");
-        context.set_known("aws:principalisawsservice", "false");
-        if let Some(agent) = &caller.origin.user_agent {
-            context.set_known("aws:useragent", agent.as_str());
+    fn decide(
+        &self,
+        caller: &Caller,
+        check: &Check,
+        arn: &str,
+        policies: &Policies,
+        facts: Option<&AccessFacts>,
+    ) -> Decision {
+        let set = Applicable {
+            identity: &policies.identity,
+            boundary: policies.boundary.as_ref(),
+            session: policies.session.as_deref(),
+            resource: facts
+                .and_then(|facts| facts.policy.as_ref())
+                .map(std::slice::from_ref)
+                .unwrap_or_default(),
+            guard_rail: &[],
+        };
+        let request = Request {
+            principal: &caller.principal,
+            action: check.action,
+            resource: arn,
+            resource_account: check.resource.account(),
+            context: &RequestKeys { caller, check, facts, environment: &self.environment },
+        };
+        match &check.trust {
+            Some(trust) => policy::evaluate_trust(trust, set, &request),
+            None => policy::evaluate(set, &request),
         }
-        if let Some(referer) = &caller.origin.referer {
-            context.set_known("aws:referer", referer.as_str());
-        }
-        if let Some(session) = &caller.credential.session {
-            let issued = aws::Timestamp::from_microseconds(session.issued_at).to_string();
-            context.set_known("aws:tokenissuetime", issued);
-            // Absent for long-term keys on purpose: the BoolIfExists idiom depends on it.
-            context.set_known("aws:multifactorauthpresent", "false");
-            if let Some(source) = &session.source_identity {
-                context.set_known("aws:sourceidentity", source.as_str());
-            }
-        }
-        context
-    }
-}
-
-fn decide(
-    caller: &Caller,
-    check: &Check,
-    policies: &Policies,
-    facts: Option<&AccessFacts>,
-    mut context: Context,
-) -> Decision {
-    context.extend(&check.context);
-    context.set_known("aws:resourceaccount", check.resource.account().as_str());
-    for (key, value) in facts.map(|facts| facts.tags.as_slice()).unwrap_or_default() {
-        // Both names exist for every repository action (service authorization reference of ECR).
-        context.set(&format!("aws:ResourceTag/{key}"), value.as_str());
-        context.set(&format!("ecr:ResourceTag/{key}"), value.as_str());
-    }
-    let resource = facts.and_then(|facts| facts.policy.clone());
-    let set = PolicySet {
-        identity: policies.identity.clone(),
-        boundary: policies.boundary.clone(),
-        session: policies.session.clone(),
-        resource: resource.into_iter().collect(),
-        guard_rail: Vec::new(),
-    };
-    let arn = check.resource.arn();
-    let request = Request {
-        principal: &caller.principal,
-        action: check.action,
-        resource: &arn,
-        resource_account: check.resource.account(),
-        context: &context,
-    };
-    match &check.trust {
-        Some(trust) => policy::evaluate_trust(trust, &set, &request),
-        None => policy::evaluate(&set, &request),
     }
 }

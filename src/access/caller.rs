@@ -1,15 +1,16 @@
 //! The authenticated identity, credentials and origin of one request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use policy::{AccountId, Principal, Region};
+use policy::{AccountId, Named, Region};
 use zeroize::Zeroizing;
 
 /// Who sends a request, with what, from where.
 #[derive(Debug, Clone)]
 pub struct Caller {
     /// The identity that policies see.
-    pub principal: Principal,
+    pub principal: Arc<Named>,
     /// What it proved itself with.
     pub credential: Credential,
     /// The generation of the account when the caller was authenticated, where that is what proves policies exact.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::audit::Audit;
+use super::password::Remembered;
 use crate::catalog::Catalog;
 use crate::environment::Environment;
 use crate::identity::IdentityRoom;
@@ -16,6 +17,7 @@ pub struct Guard {
     pub(super) sealer: Arc<Sealer>,
     pub(super) environment: Environment,
     pub(super) audit: Audit,
+    pub(super) passwords: Arc<Remembered>,
     /// How far a signature's date may be from ours.
     pub(super) clock_skew_seconds: u32,
 }
@@ -31,6 +33,6 @@ impl Guard {
         audit: Audit,
         clock_skew_seconds: u32,
     ) -> Self {
-        Self { identity, catalog, sealer, environment, audit, clock_skew_seconds }
+        Self { identity, catalog, sealer, environment, audit, passwords: Arc::default(), clock_skew_seconds }
     }
 }

@@ -20,6 +20,7 @@ mod authenticate;
 mod authorize;
 mod caller;
 mod guard;
+mod keys;
 mod layer_ticket;
 mod password;
 mod resource;

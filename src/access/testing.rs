@@ -34,7 +34,7 @@ pub(crate) fn repository(name: &str) -> Repository {
 /// The root of the account, calling from the loopback address.
 pub(crate) fn root(account: &AccountId) -> Arc<Caller> {
     Arc::new(Caller {
-        principal: Principal::Root { account: account.clone() },
+        principal: Arc::new(Principal::Root { account: account.clone() }.into()),
         credential: Credential {
             access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
             session_token: None,

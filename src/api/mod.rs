@@ -40,10 +40,26 @@ pub struct Incoming {
     pub request_id: String,
     /// The registry that the host name selects.
     pub registry: crate::access::Registry,
-    /// `scheme://host[:port]` under which the client reached us, for absolute URLs in answers.
-    pub base_url: String,
+    /// Under which the client reached us, for absolute URLs in answers.
+    pub base_url: BaseUrl,
     /// For the door to name the operation in.
     pub operation: OperationName,
+}
+
+/// `scheme://host[:port]`, as its text when it is shown.
+#[derive(Debug, Clone, Default)]
+pub struct BaseUrl {
+    /// `https` and not `http`.
+    pub is_secure: bool,
+    /// `host[:port]`
+    pub host: String,
+}
+
+impl std::fmt::Display for BaseUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(if self.is_secure { "https://" } else { "http://" })?;
+        formatter.write_str(&self.host)
+    }
 }
 
 /// Where a door writes down which operation a request is, for log and metrics.

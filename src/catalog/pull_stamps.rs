@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use oci::Digest;
+
 use super::image::StoredImage;
 use super::{Catalog, Error};
 use crate::access::{Allowed, Repository, action};
@@ -19,16 +21,16 @@ const BATCH: usize = 500;
 
 /// The last pulls that are not yet in the database.
 #[derive(Debug, Default)]
-pub(super) struct PullStamps(Mutex<HashMap<(Repository, String), i64>>);
+pub(super) struct PullStamps(Mutex<HashMap<(Repository, Digest), i64>>);
 
-type Stamp = ((Repository, String), i64);
+type Stamp = ((Repository, Digest), i64);
 
 impl PullStamps {
     /// All stamps, in an order that is the same on every node: two that write the same rows cannot wait for
     /// each other.
     fn take(&self) -> Vec<Stamp> {
         let mut stamps: Vec<Stamp> = self.0.lock().unwrap_or_else(PoisonError::into_inner).drain().collect();
-        stamps.sort_by_cached_key(|((repository, digest), _)| (repository.arn(), digest.clone()));
+        stamps.sort_by_cached_key(|((repository, digest), _)| (repository.arn(), digest.to_string()));
         stamps
     }
 
@@ -47,7 +49,7 @@ impl PullStamps {
 impl Catalog {
     /// Notes a pull of an image that was read under `allowed`.
     pub fn note_pull(&self, allowed: &Allowed<action::BatchGetImage>, image: &StoredImage) {
-        let key = (allowed.resource().clone(), image.digest.to_string());
+        let key = (allowed.resource().clone(), image.digest.clone());
         let mut pending = self.pull_stamps.0.lock().unwrap_or_else(PoisonError::into_inner);
         if pending.len() < MAX_PENDING || pending.contains_key(&key) {
             pending.insert(key, self.environment.now());

@@ -7,6 +7,8 @@
 //! link was found. Whoever changes rows that are kept here names them in its transaction ([`repository_scope`],
 //! [`image_scope`], [`blob_scope`], [`upload_scope`]); one that names nothing empties all.
 
+use std::cell::RefCell;
+
 use bytes::Bytes;
 use oci::{Digest, Reference, UploadId};
 
@@ -85,11 +87,39 @@ pub(super) fn blob_scope_of(digest: &str) -> Scope {
     Scope::named(&["blob", digest])
 }
 
-/// No part of a name holds a line break, so two keys never are one text.
+thread_local! {
+    /// Where a thread puts a key together, so that a look-up allocates nothing.
+    static KEY: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// The value that `cache` has of something inside a repository.
+fn kept<V: Clone>(
+    cache: &Cache<String, Stamp, V>,
+    repository: &Repository,
+    inside: &str,
+    stamp: Stamp,
+) -> Option<V> {
+    KEY.with_borrow_mut(|key| {
+        key.clear();
+        write_key(key, repository, inside);
+        cache.get(key.as_str(), stamp)
+    })
+}
+
 fn key(repository: &Repository, inside: &str) -> String {
+    let mut key = String::new();
+    write_key(&mut key, repository, inside);
+    key
+}
+
+/// No part of a name holds a line break, so two keys never are one text.
+fn write_key(key: &mut String, repository: &Repository, inside: &str) {
     let registry = &repository.registry;
-    let parts = [registry.account.as_str(), registry.region.as_str(), repository.name.as_str(), inside];
-    parts.join("\n")
+    for part in [registry.account.as_str(), registry.region.as_str(), repository.name.as_str()] {
+        key.push_str(part);
+        key.push('\n');
+    }
+    key.push_str(inside);
 }
 
 // What loads is made and boxed only when it is needed: the state of a statement would be copied along with every hit.
@@ -103,14 +133,13 @@ impl Catalog {
         let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
             return Box::pin(load()).await;
         };
-        let key = key(repository, "");
-        if let Some(facts) = self.read_cache.facts.get(key.as_str(), stamp) {
+        if let Some(facts) = kept(&self.read_cache.facts, repository, "", stamp) {
             return Ok(Some(facts));
         }
         let loaded = Box::pin(load()).await?;
         if let Some(facts) = &loaded {
             let bytes = facts.tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum();
-            self.read_cache.facts.put(key, stamp, facts.clone(), bytes);
+            self.read_cache.facts.put(key(repository, ""), stamp, facts.clone(), bytes);
         }
         Ok(loaded)
     }
@@ -131,14 +160,13 @@ impl Catalog {
             Reference::Tag(tag) => tag.as_str(),
             Reference::Digest(digest) => digest.as_str(),
         };
-        let key = key(repository, inside);
-        if let Some(image) = self.read_cache.images.get(key.as_str(), stamp) {
+        if let Some(image) = kept(&self.read_cache.images, repository, inside, stamp) {
             return Ok(Some(image));
         }
         let loaded = Box::pin(load()).await?;
         if let Some(image) = &loaded {
             let bytes = image.manifest.len() + image.media_type.len();
-            self.read_cache.images.put(key, stamp, image.clone(), bytes);
+            self.read_cache.images.put(key(repository, inside), stamp, image.clone(), bytes);
         }
         Ok(loaded)
     }
@@ -173,13 +201,17 @@ impl Catalog {
     ) -> Result<Option<Placed>, Error> {
         let scopes = (repository_scope(repository), Some(blob_scope(digest)));
         let Some(stamp) = self.database.stamp(scopes.0, scopes.1) else { return Box::pin(load()).await };
-        let key = key(repository, digest.as_str());
-        if let Some(placed) = self.read_cache.links.get(key.as_str(), stamp) {
+        if let Some(placed) = kept(&self.read_cache.links, repository, digest.as_str(), stamp) {
             return Ok(Some(placed));
         }
         let loaded = Box::pin(load()).await?;
         if let Some(placed) = &loaded {
-            self.read_cache.links.put(key, stamp, placed.clone(), digest.as_str().len());
+            self.read_cache.links.put(
+                key(repository, digest.as_str()),
+                stamp,
+                placed.clone(),
+                digest.as_str().len(),
+            );
         }
         Ok(loaded)
     }
@@ -192,7 +224,7 @@ impl Catalog {
         load: impl AsyncFnOnce() -> Result<FoundUpload, Error>,
     ) -> Result<FoundUpload, Error> {
         let Some(stamp) = self.upload_stamp(repository, upload) else { return Box::pin(load()).await };
-        if let Some(found) = self.read_cache.uploads.get(key(repository, upload.as_str()).as_str(), stamp) {
+        if let Some(found) = kept(&self.read_cache.uploads, repository, upload.as_str(), stamp) {
             return Ok(found);
         }
         let found = Box::pin(load()).await?;

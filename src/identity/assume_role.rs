@@ -126,7 +126,7 @@ impl IdentityRoom {
         let mut snapshot = self.database.snapshot().await?;
         let role = entity::authorised(&mut snapshot, Kind::Role, allowed.resource()).await?;
         let details = role::details(&mut snapshot, &role.id).await?;
-        let is_chained = matches!(caller.principal, Principal::RoleSession { .. });
+        let is_chained = matches!(**caller.principal, Principal::RoleSession { .. });
         let seconds = duration(request.duration_seconds, details.max_session_seconds, is_chained)?;
         let policies: Vec<String> = request.policy.iter().map(|text| compact(text)).collect();
         for text in request.policy.iter() {
@@ -189,7 +189,7 @@ fn duration(wanted: Option<i64>, maximum: i64, is_chained: bool) -> Result<i64, 
 /// The tags that the calling session must hand on, with their values.
 fn inherited_tags(caller: &Caller) -> Vec<(String, String)> {
     let Some(session) = &caller.credential.session else { return Vec::new() };
-    let Principal::RoleSession { tags, .. } = &caller.principal else { return Vec::new() };
+    let Principal::RoleSession { tags, .. } = &**caller.principal else { return Vec::new() };
     let is_transitive =
         |key: &str| session.transitive_tag_keys.iter().any(|other| entity::fold(other) == entity::fold(key));
     tags.iter().filter(|(key, _)| is_transitive(key)).cloned().collect()

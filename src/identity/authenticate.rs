@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use policy::{AccountId, Principal};
+use policy::{AccountId, Named, Principal};
 use zeroize::Zeroizing;
 
 use super::IdentityRoom;
@@ -30,7 +30,7 @@ pub enum Lookup {
 /// The holder of a key. The signature is not verified yet.
 pub struct Authenticated {
     /// Who it is, with the present name, path and tags.
-    pub principal: Principal,
+    pub principal: Arc<Named>,
     /// Facts of temporary credentials.
     pub session: Option<Session>,
     /// The generation of the account that this was read at, where that is what proves policies exact.
@@ -143,7 +143,7 @@ impl IdentityRoom {
         } else {
             return Ok(Lookup::Unknown);
         };
-        let generation = Some(generation);
+        let (principal, generation) = (Arc::new(principal.into()), Some(generation));
         Ok(Lookup::Found(Arc::new(Authenticated { principal, session: None, generation, secret })))
     }
 
@@ -156,7 +156,7 @@ impl IdentityRoom {
         }
         let Some((principal, generation)) = self.holder(&claims).await? else { return Ok(Lookup::Unknown) };
         let (session, secret) = (Some(claims.session()), Secret::InToken);
-        let generation = Some(generation);
+        let (principal, generation) = (Arc::new(principal.into()), Some(generation));
         Ok(Lookup::Found(Arc::new(Authenticated { principal, session, generation, secret })))
     }
 
@@ -220,14 +220,11 @@ impl IdentityRoom {
 impl Authenticated {
     /// The memory that it takes, roughly.
     fn weight(&self) -> usize {
-        let tags = match &self.principal {
-            Principal::User { tags, .. } | Principal::RoleSession { tags, .. } => tags.as_slice(),
-            _ => &[],
-        };
         let session = self.session.as_ref().map_or(0, |session| {
             session.policies.iter().chain(&session.policy_arns).map(String::len).sum::<usize>()
         });
-        1024 + session + tags.iter().map(|(key, value)| key.len() + value.len() + 64).sum::<usize>()
+        1024 + session
+            + self.principal.tags().iter().map(|(key, value)| key.len() + value.len() + 64).sum::<usize>()
     }
 }
 

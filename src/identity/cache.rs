@@ -36,7 +36,7 @@ pub(super) struct Caches {
     /// Holders of keys by [`holder_key`].
     pub(super) holders: Cache<Vec<u8>, Stamp, std::sync::Arc<Authenticated>>,
     /// Compiled policies by the unique id of a user or role, and of sessions by what they were made with.
-    pub(super) policies: Cache<Vec<u8>, Proof, Policies>,
+    pub(super) policies: Cache<Vec<u8>, Proof, std::sync::Arc<Policies>>,
     /// Tags by the unique id of a user or role.
     pub(super) tags: Cache<String, i64, Vec<(String, String)>>,
 }

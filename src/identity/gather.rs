@@ -56,7 +56,7 @@ impl IdentityRoom {
         principal: &Principal,
         session: Option<&Session>,
         generation: Option<i64>,
-    ) -> Result<Policies, Error> {
+    ) -> Result<Arc<Policies>, Error> {
         let account = principal.account();
         let stamp = self.stamp();
         let id = match principal {
@@ -66,10 +66,11 @@ impl IdentityRoom {
         };
         let mut policies = match id {
             Some(id) => self.identity_policies(account, id, stamp, generation).await?,
-            None => Policies::default(),
+            None => Arc::default(),
         };
         if let Some(session) = session.filter(|session| session.is_restricted) {
-            policies.session = Some(Box::pin(self.session_policies(session, stamp)).await?);
+            Arc::make_mut(&mut policies).session =
+                Some(Box::pin(self.session_policies(session, stamp)).await?);
         }
         Ok(policies)
     }
@@ -80,7 +81,7 @@ impl IdentityRoom {
         id: &str,
         stamp: Option<Stamp>,
         generation: Option<i64>,
-    ) -> Result<Policies, Error> {
+    ) -> Result<Arc<Policies>, Error> {
         let present = match (stamp, generation) {
             (Some(stamp), _) => Some(Proof::Stamp(stamp)),
             (None, Some(generation)) => Some(Proof::Generation(generation)),
@@ -101,15 +102,15 @@ impl IdentityRoom {
         account: &AccountId,
         id: &str,
         stamp: Option<Stamp>,
-    ) -> Result<Policies, Error> {
+    ) -> Result<Arc<Policies>, Error> {
         let mut snapshot = self.database.snapshot().await?;
         let proof = match stamp {
             Some(stamp) => Some(Proof::Stamp(stamp)),
             None => cache::generation(&mut snapshot, account).await?.map(Proof::Generation),
         };
-        let policies = load(&mut snapshot, id).await?;
+        let policies = Arc::new(load(&mut snapshot, id).await?);
         if let Some(proof) = proof {
-            self.caches.policies.put(id.into(), proof, policies.clone(), cache::weight(&policies));
+            self.caches.policies.put(id.into(), proof, Arc::clone(&policies), cache::weight(&policies));
         }
         Ok(policies)
     }
@@ -130,13 +131,14 @@ impl IdentityRoom {
             key.extend_from_slice(&[0, 0]);
         }
         let proof = Proof::Stamp(stamp);
-        if let Some(Policies { session: Some(kept), .. }) = self.caches.policies.get(key.as_slice(), proof) {
+        let kept = self.caches.policies.get(key.as_slice(), proof);
+        if let Some(kept) = kept.and_then(|kept| kept.session.clone()) {
             return Ok(kept);
         }
         let documents = self.load_session_policies(session).await?;
         let kept = Policies { session: Some(documents.clone()), ..Policies::default() };
         let bytes = key.len() + cache::weight(&kept);
-        self.caches.policies.put(key, proof, kept, bytes);
+        self.caches.policies.put(key, proof, Arc::new(kept), bytes);
         Ok(documents)
     }
 

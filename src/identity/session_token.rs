@@ -29,7 +29,7 @@ impl IdentityRoom {
         if caller.credential.session.is_some() {
             return Err(Error::SessionCredentials("GetSessionToken"));
         }
-        let (holder, maximum) = match &caller.principal {
+        let (holder, maximum) = match &**caller.principal {
             Principal::Root { .. } => (Holder::Root, ROOT_SECONDS),
             Principal::User { id, .. } => (Holder::User(id.clone()), i64::MAX),
             Principal::RoleSession { .. }

@@ -60,7 +60,7 @@ async fn root_keys() {
         };
         assert_eq!(
             (room.secret(&found, &first.id, None).unwrap().as_str(), found.principal.arn()),
-            (first.secret.as_str(), "arn:aws:iam::123456789012:root".to_owned())
+            (first.secret.as_str(), "arn:aws:iam::123456789012:root")
         );
         room.delete_root_key(&account(), &second.id).await.unwrap();
         assert!(matches!(room.authenticate(&second.id, None).await.unwrap(), Lookup::Unknown));

@@ -162,6 +162,9 @@ async fn http_1<S, B>(
     let mut serving = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
+            // Otherwise each request reads once more, into 8 KiB that are allocated for it, to see whether its client
+            // leaves before the answer. One that does is noticed when the answer is written or its body ends early.
+            .half_close(true)
             .header_read_timeout(limits.header_timeout)
             .max_headers(limits.headers)
             .max_header_size(limits.header_bytes)

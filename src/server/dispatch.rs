@@ -16,7 +16,7 @@ use super::face::{Face, QueryService, face, query_service};
 use super::observe::{Observed, Record};
 use super::origin::{self, Connection};
 use super::{Faces, Hall, failure, operations};
-use crate::api::{self, Incoming, OperationName, Outgoing, RequestBody};
+use crate::api::{self, BaseUrl, Incoming, OperationName, Outgoing, RequestBody};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
@@ -56,8 +56,7 @@ pub(super) async fn answer(
                     .as_deref()
                     .map_or_else(|| hall.hosts.default().clone(), |host| hall.hosts.registry(host));
                 let host = host.unwrap_or_else(|| hall.services.names.host(&registry));
-                let scheme = if origin.is_secure { "https" } else { "http" };
-                let base_url = format!("{scheme}://{host}");
+                let base_url = BaseUrl { is_secure: origin.is_secure, host };
                 let request_id = request_id.clone();
                 let place = hall.admission.place(face, &head.method, head.uri.path(), &body).await;
                 let Some(place) = place else { return failure::throttled(face, &request_id) };

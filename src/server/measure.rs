@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
 use http::StatusCode;
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
@@ -136,8 +137,8 @@ thread_local! {
 /// Counters that this thread has used. Bounded: labels have few values.
 #[derive(Default)]
 struct Known {
-    requests: HashMap<(&'static str, &'static str, &'static str), OfRequests>,
-    in_flight: HashMap<&'static str, Gauge>,
+    requests: HashMap<(&'static str, &'static str, &'static str), OfRequests, RandomState>,
+    in_flight: HashMap<&'static str, Gauge, RandomState>,
 }
 
 /// The counters of one door, operation and class of status.

@@ -33,7 +33,7 @@ pub(super) struct Record {
     face: Face,
     operation: OperationName,
     method: http::Method,
-    path: String,
+    target: Option<http::uri::PathAndQuery>,
     client: Option<IpAddr>,
     status: Option<StatusCode>,
     received: Received,
@@ -58,7 +58,7 @@ impl Record {
             face,
             operation,
             method: head.method.clone(),
-            path: head.uri.path().chars().take(MAX_PATH_CHARACTERS).collect(),
+            target: head.uri.path_and_query().cloned(),
             client: None,
             status: None,
             received,
@@ -67,6 +67,13 @@ impl Record {
             began: Instant::now(),
             _in_flight: measures.in_flight(face),
         }
+    }
+
+    fn path(&self) -> &str {
+        let path = self.target.as_ref().map_or("", |target| target.path());
+        // Hardly any is that long; then its characters are counted.
+        let end = path.char_indices().nth(MAX_PATH_CHARACTERS).map_or(path.len(), |(end, _)| end);
+        path.get(..end).unwrap_or_default()
     }
 
     pub(super) fn from(&mut self, client: IpAddr) {
@@ -99,7 +106,7 @@ impl Drop for Record {
             ($level:ident) => {
                 tracing::$level!(
                     method = %self.method,
-                    path = self.path,
+                    path = self.path(),
                     operation,
                     status,
                     client = self.client.map(tracing::field::display),

@@ -12,7 +12,7 @@ mod instant;
 mod operand;
 mod operator;
 
-use crate::context::{Context, Values, fold};
+use crate::context::{Keys, Values, fold};
 
 pub(crate) use instant::Instant;
 use operand::{Operand, Value};
@@ -39,7 +39,7 @@ impl Condition {
     }
 
     /// Whether the condition holds in this context.
-    pub(crate) fn holds(&self, context: &Context) -> bool {
+    pub(crate) fn holds(&self, context: &dyn Keys) -> bool {
         let present = context.values(&self.folded);
         if self.operator.base == operator::Base::Null {
             let wanted = Value::Text(if present.is_none() { "true" } else { "false" });
@@ -51,7 +51,7 @@ impl Condition {
         let negated = self.operator.negated;
         let single = |value: Value<'_>| self.matches(context, value);
         match values {
-            Values::One(value) => self.quantify(&[Value::Text(value)], negated, single),
+            Values::One(value) => self.quantify(&[Value::Text(&value)], negated, single),
             Values::Binary(value) => self.quantify(&[Value::Binary(value)], negated, single),
             Values::Many(values) => {
                 let values: Vec<Value<'_>> = values.iter().map(|value| Value::Text(value)).collect();
@@ -71,7 +71,7 @@ impl Condition {
     }
 
     /// True when any operand matches, before negation.
-    fn matches(&self, context: &Context, value: Value<'_>) -> bool {
+    fn matches(&self, context: &dyn Keys, value: Value<'_>) -> bool {
         self.operands.iter().any(|operand| operand.matches(context, value))
     }
 

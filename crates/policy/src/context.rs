@@ -4,10 +4,31 @@
 //! booleans, dates and addresses in their usual spelling); the operator of a condition decides how to read them.
 //! Only binary values are a kind of their own, because `BinaryEquals` never matches text.
 //!
+//! Evaluation asks [`Keys`] and not a [`Context`]: few of the keys that a request has stand in a condition, so whoever
+//! decides about many requests puts a value together only when it is asked for.
+//!
 //! INVARIANT: a key is present exactly when it has at least one value; an empty list means absent.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+/// Where a condition looks its key up.
+pub trait Keys: Debug {
+    /// The values of a key, which is given in lower case ([`fold`]); `None` when it is absent.
+    fn values(&self, folded: &str) -> Option<Values<'_>>;
+}
+
+/// The values of one key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Values<'a> {
+    /// A single value.
+    One(Cow<'a, str>),
+    /// Of a multi-valued key such as `aws:TagKeys`; at least one.
+    Many(&'a [String]),
+    /// Bytes, which only `BinaryEquals` and `Null` see.
+    Binary(&'a [u8]),
+}
 
 /// The condition keys of one request and their values.
 ///
@@ -19,19 +40,18 @@ use std::collections::BTreeMap;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Context {
-    entries: BTreeMap<Cow<'static, str>, Values>,
+    entries: BTreeMap<Cow<'static, str>, Stored>,
 }
 
-/// The values of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Values {
+enum Stored {
     One(String),
     Many(Vec<String>),
     Binary(Vec<u8>),
 }
 
-/// Folds a condition key for comparison.
-pub(crate) fn fold(key: &str) -> Cow<'_, str> {
+/// Folds a condition key, or the tag key behind its `/`, for comparison.
+pub fn fold(key: &str) -> Cow<'_, str> {
     // What the program asks for is folded already, and nothing is copied then.
     if key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         Cow::Borrowed(key)
@@ -48,13 +68,13 @@ impl Context {
 
     /// Sets a single-valued key; replaces what the key had before. An empty text is a value.
     pub fn set(&mut self, key: &str, value: impl Into<String>) {
-        self.entries.insert(fold(key).into_owned().into(), Values::One(value.into()));
+        self.entries.insert(fold(key).into_owned().into(), Stored::One(value.into()));
     }
 
     /// As [`Context::set`], for a key that the program knows, written in lower case: it is not copied.
     pub fn set_known(&mut self, folded: &'static str, value: impl Into<String>) {
         debug_assert_eq!(folded, fold(folded), "a known key is written in lower case");
-        self.entries.insert(Cow::Borrowed(folded), Values::One(value.into()));
+        self.entries.insert(Cow::Borrowed(folded), Stored::One(value.into()));
     }
 
     /// Sets a multi-valued key such as `aws:TagKeys`; an empty list removes the key.
@@ -65,7 +85,7 @@ impl Context {
         if values.is_empty() {
             self.entries.remove(fold(key).as_ref());
         } else {
-            self.entries.insert(fold(key).into_owned().into(), Values::Many(values));
+            self.entries.insert(fold(key).into_owned().into(), Stored::Many(values));
         }
     }
 
@@ -76,7 +96,7 @@ impl Context {
 
     /// Sets a binary key; only `BinaryEquals` and `Null` see it.
     pub fn set_binary(&mut self, key: &str, value: impl Into<Vec<u8>>) {
-        self.entries.insert(fold(key).into_owned().into(), Values::Binary(value.into()));
+        self.entries.insert(fold(key).into_owned().into(), Stored::Binary(value.into()));
     }
 
     /// Removes a key; absent keys are no error.
@@ -86,15 +106,18 @@ impl Context {
 
     /// The value of a single-valued text key; `None` when absent, multi-valued or binary.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.single(&fold(key))
+        match self.entries.get(fold(key).as_ref()) {
+            Some(Stored::One(value)) => Some(value),
+            _ => None,
+        }
     }
 
     /// All text values of a key: one, several, or none when it is absent or binary.
     pub fn list(&self, key: &str) -> Vec<&str> {
-        match self.values(&fold(key)) {
-            Some(Values::One(value)) => vec![value],
-            Some(Values::Many(values)) => values.iter().map(String::as_str).collect(),
-            Some(Values::Binary(_)) | None => Vec::new(),
+        match self.entries.get(fold(key).as_ref()) {
+            Some(Stored::One(value)) => vec![value],
+            Some(Stored::Many(values)) => values.iter().map(String::as_str).collect(),
+            Some(Stored::Binary(_)) | None => Vec::new(),
         }
     }
 
@@ -107,18 +130,23 @@ impl Context {
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(AsRef::as_ref)
     }
+}
 
-    /// As [`Context::get`] for a key that is folded already.
-    pub(crate) fn single(&self, folded: &str) -> Option<&str> {
-        match self.entries.get(folded) {
-            Some(Values::One(value)) => Some(value),
-            _ => None,
-        }
+impl Keys for Context {
+    fn values(&self, folded: &str) -> Option<Values<'_>> {
+        Some(match self.entries.get(folded)? {
+            Stored::One(value) => Values::One(Cow::Borrowed(value)),
+            Stored::Many(values) => Values::Many(values),
+            Stored::Binary(bytes) => Values::Binary(bytes),
+        })
     }
+}
 
-    /// The values of a key that is folded already.
-    pub(crate) fn values(&self, folded: &str) -> Option<&Values> {
-        self.entries.get(folded)
+/// The value of a single-valued text key; `None` when it is absent, multi-valued or binary.
+pub(crate) fn single<'a>(keys: &'a dyn Keys, folded: &str) -> Option<Cow<'a, str>> {
+    match keys.values(folded) {
+        Some(Values::One(value)) => Some(value),
+        _ => None,
     }
 }
 

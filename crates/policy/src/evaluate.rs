@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crate::decision::{Decision, Denial, DenialNote, MatchedStatement, PolicyType, Reason};
 use crate::document::{Ask, Effect, MatchKind};
 use crate::principal::Principal;
-use crate::set::{PolicySet, Request, SourcedDocument};
+use crate::set::{Applicable, Request, SourcedDocument};
 
 /// What nothing can deny (iam.md §3.10, vector 92).
 const NEVER_DENIED: [&str; 2] = ["sts:getcalleridentity", "sts:getsessiontoken"];
@@ -30,7 +30,8 @@ const REPAIRS: [&str; 5] = [
 /// In: the gathered policies, and the request with its context filled. Out: the decision with the statement or
 /// the kind of policy behind it. An operation on several resources asks once for each; one denial denies it.
 /// Cost: linear in the size of the policies for a given request.
-pub fn evaluate(set: &PolicySet, request: &Request<'_>) -> Decision {
+pub fn evaluate<'a>(set: impl Into<Applicable<'a>>, request: &Request<'_>) -> Decision {
+    let set = &set.into();
     let ask = Ask::new(set, request);
     if NEVER_DENIED.contains(&ask.action.as_str()) {
         return Decision::Allowed(Reason::NeverDenied);
@@ -38,7 +39,7 @@ pub fn evaluate(set: &PolicySet, request: &Request<'_>) -> Decision {
     let own_account = request.principal.account() == request.resource_account;
     let owner_root = own_account && matches!(request.principal, Principal::Root { .. });
     let resource: &[Arc<SourcedDocument>] =
-        if owner_root && REPAIRS.contains(&ask.action.as_str()) { &[] } else { &set.resource };
+        if owner_root && REPAIRS.contains(&ask.action.as_str()) { &[] } else { set.resource };
     let denial = denied(resource, PolicyType::Resource, &ask).or_else(|| denied_by_caller(set, &ask));
     if let Some(denial) = denial.or_else(|| not_below_guard_rail(set, &ask)) {
         return Decision::Denied(denial);
@@ -59,7 +60,12 @@ pub fn evaluate(set: &PolicySet, request: &Request<'_>) -> Decision {
 /// role's ARN as resource and its account as `resource_account`. The trust policy must allow in every case;
 /// whether the caller's policies must too depends on how it names the caller (iam.md §4.4). Roots may not
 /// assume roles. For web identities and services only the trust policy counts.
-pub fn evaluate_trust(trust: &SourcedDocument, set: &PolicySet, request: &Request<'_>) -> Decision {
+pub fn evaluate_trust<'a>(
+    trust: &SourcedDocument,
+    set: impl Into<Applicable<'a>>,
+    request: &Request<'_>,
+) -> Decision {
+    let set = &set.into();
     let ask = Ask::new(set, request);
     let note = match request.principal {
         Principal::Root { .. } => Some(DenialNote::RootAssumesRole),
@@ -93,7 +99,7 @@ pub fn evaluate_trust(trust: &SourcedDocument, set: &PolicySet, request: &Reques
 }
 
 impl<'a> Ask<'a> {
-    pub(crate) fn new(set: &PolicySet, request: &'a Request<'a>) -> Ask<'a> {
+    pub(crate) fn new(set: &Applicable<'_>, request: &'a Request<'a>) -> Ask<'a> {
         Ask { request, action: request.action.to_ascii_lowercase(), has_boundary: set.boundary.is_some() }
     }
 }
@@ -102,7 +108,7 @@ impl<'a> Ask<'a> {
 type Granted = (MatchKind, MatchedStatement);
 
 /// Steps 5 and 6 of iam.md §4.2: joins the caller's side with what the resource's side grants.
-fn decide(set: &PolicySet, ask: &Ask<'_>, granted: Option<Granted>, own_account: bool) -> Decision {
+fn decide(set: &Applicable<'_>, ask: &Ask<'_>, granted: Option<Granted>, own_account: bool) -> Decision {
     if own_account {
         match granted {
             Some((MatchKind::Enough, statement)) => return Decision::Allowed(Reason::Statement(statement)),
@@ -128,11 +134,11 @@ fn decide(set: &PolicySet, ask: &Ask<'_>, granted: Option<Granted>, own_account:
 }
 
 /// Identity, boundary and session must all allow; out: the identity policy's statement or the first that lacks.
-fn allowed_by_caller(set: &PolicySet, ask: &Ask<'_>) -> Result<Reason, Denial> {
+fn allowed_by_caller(set: &Applicable<'_>, ask: &Ask<'_>) -> Result<Reason, Denial> {
     let reason = if ask.request.principal.has_root_identity() {
         Reason::Root
     } else {
-        Reason::Statement(allows(&set.identity, ask).ok_or_else(|| Denial::implicit(PolicyType::Identity))?)
+        Reason::Statement(allows(set.identity, ask).ok_or_else(|| Denial::implicit(PolicyType::Identity))?)
     };
     match capped_by_boundary(set, ask).or_else(|| capped_by_session(set, ask)) {
         Some(denial) => Err(denial),
@@ -140,31 +146,33 @@ fn allowed_by_caller(set: &PolicySet, ask: &Ask<'_>) -> Result<Reason, Denial> {
     }
 }
 
-fn capped_by_boundary(set: &PolicySet, ask: &Ask<'_>) -> Option<Denial> {
-    let boundary = set.boundary.as_ref()?;
+fn capped_by_boundary(set: &Applicable<'_>, ask: &Ask<'_>) -> Option<Denial> {
+    let boundary = set.boundary?;
     allows(std::slice::from_ref(boundary), ask).is_none().then(|| Denial::implicit(PolicyType::Boundary))
 }
 
 /// Session policies: any of them may allow (unverified). A federated session without any may do nothing.
-fn capped_by_session(set: &PolicySet, ask: &Ask<'_>) -> Option<Denial> {
-    let allowed = match &set.session {
+fn capped_by_session(set: &Applicable<'_>, ask: &Ask<'_>) -> Option<Denial> {
+    let allowed = match set.session {
         Some(policies) => allows(policies, ask).is_some(),
         None => !matches!(ask.request.principal, Principal::FederatedUser { .. }),
     };
     (!allowed).then(|| Denial::implicit(PolicyType::Session))
 }
 
-fn not_below_guard_rail(set: &PolicySet, ask: &Ask<'_>) -> Option<Denial> {
+fn not_below_guard_rail(set: &Applicable<'_>, ask: &Ask<'_>) -> Option<Denial> {
     let below = |ceiling: &Arc<SourcedDocument>| allows(std::slice::from_ref(ceiling), ask).is_some();
     (!set.guard_rail.iter().all(below)).then(|| Denial::implicit(PolicyType::GuardRail))
 }
 
 /// Denies on the caller's side, in the order in which they are blamed (iam.md §4.5).
-fn denied_by_caller(set: &PolicySet, ask: &Ask<'_>) -> Option<Denial> {
-    denied(&set.identity, PolicyType::Identity, ask)
-        .or_else(|| denied(set.boundary.as_slice(), PolicyType::Boundary, ask))
-        .or_else(|| denied(set.session.as_deref().unwrap_or_default(), PolicyType::Session, ask))
-        .or_else(|| denied(&set.guard_rail, PolicyType::GuardRail, ask))
+fn denied_by_caller(set: &Applicable<'_>, ask: &Ask<'_>) -> Option<Denial> {
+    denied(set.identity, PolicyType::Identity, ask)
+        .or_else(|| {
+            denied(set.boundary.map(std::slice::from_ref).unwrap_or_default(), PolicyType::Boundary, ask)
+        })
+        .or_else(|| denied(set.session.unwrap_or_default(), PolicyType::Session, ask))
+        .or_else(|| denied(set.guard_rail, PolicyType::GuardRail, ask))
 }
 
 fn denied(policies: &[Arc<SourcedDocument>], policy_type: PolicyType, ask: &Ask<'_>) -> Option<Denial> {

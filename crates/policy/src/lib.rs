@@ -51,6 +51,7 @@ mod document;
 mod evaluate;
 mod json;
 pub mod managed;
+mod named;
 mod pattern;
 mod principal;
 mod region;
@@ -60,15 +61,16 @@ mod size;
 
 pub use account::{AccountId, AccountIdError};
 pub use arn::{Arn, ArnError};
-pub use context::Context;
+pub use context::{Context, Keys, Values, fold};
 pub use decision::{Decision, Denial, DenialNote, MatchedStatement, PolicyType, Reason};
 pub use document::{
     Document, DocumentError, DocumentKind, Effect, Fault, PolicyPrincipal, Position, PrincipalClass, Span,
     Statement,
 };
 pub use evaluate::{evaluate, evaluate_trust};
+pub use named::Named;
 pub use principal::{FederationOwner, Principal};
 pub use region::{Region, RegionError};
-pub use set::{PolicySet, PolicySource, Request, SourcedDocument};
+pub use set::{Applicable, PolicySet, PolicySource, Request, SourcedDocument};
 pub use simulate::{Outcome, Simulation, simulate};
 pub use size::compact_size;

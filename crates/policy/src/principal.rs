@@ -4,8 +4,25 @@
 //! `arn:aws:sts::111122223333:assumed-role/puller/s1`, is named in policies by its role
 //! `arn:aws:iam::111122223333:role/app/puller` or by that session ARN, and has `aws:userid` `AROA…:s1`.
 
+use std::borrow::Cow;
+
 use crate::account::AccountId;
-use crate::context::Context;
+use crate::context::{Context, fold};
+
+/// The keys of [`Principal::context`] besides those of tags, in lower case.
+const KEYS: [&str; 8] = [
+    "aws:federatedprovider",
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalisawsservice",
+    "aws:principalservicename",
+    "aws:principaltype",
+    "aws:userid",
+    "aws:username",
+];
+
+/// What the keys of tags begin with.
+const TAG: &str = "aws:principaltag/";
 
 /// The user who made a federated session with GetFederationToken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,36 +151,54 @@ impl Principal {
     /// A door calls this once per request, before [`crate::evaluate()`]; without it no condition on the
     /// principal can match.
     pub fn context(&self, context: &mut Context) {
-        for key in
-            ["aws:principalarn", "aws:principalaccount", "aws:principaltype", "aws:userid", "aws:username"]
-        {
-            context.remove(key);
+        for key in KEYS {
+            match self.value(key) {
+                Some(value) => context.set_known(key, value),
+                None => context.remove(key),
+            }
         }
-        let service = matches!(self, Principal::Service { .. });
-        context.set_known("aws:principalisawsservice", if service { "true" } else { "false" });
-        let (kind, tags): (&str, &[(String, String)]) = match self {
-            Principal::Root { .. } => ("Account", &[]),
-            Principal::User { name, tags, .. } => {
-                context.set_known("aws:username", name.clone());
-                ("User", tags)
-            }
-            Principal::RoleSession { tags, .. } => ("AssumedRole", tags),
-            Principal::FederatedUser { tags, .. } => ("FederatedUser", tags),
-            Principal::WebIdentity { provider_arn, .. } => {
-                context.set_known("aws:federatedprovider", provider_arn.clone());
-                return;
-            }
-            Principal::Service { name, .. } => {
-                context.set_known("aws:principalservicename", name.clone());
-                return;
-            }
+        for (key, value) in self.tags() {
+            context.set(&format!("{TAG}{key}"), value.clone());
+        }
+    }
+
+    /// One of the keys that [`Principal::context`] writes, in lower case; `None` when this principal does not have it.
+    pub fn value(&self, folded: &str) -> Option<Cow<'_, str>> {
+        if let Some(tag) = folded.strip_prefix(TAG) {
+            // Keys that differ in case alone are one key, whose last value counts.
+            let found = self.tags().iter().rev().find(|(key, _)| fold(key) == tag);
+            return found.map(|(_, value)| Cow::Borrowed(value.as_str()));
+        }
+        let kind = match self {
+            Principal::Root { .. } => Some("Account"),
+            Principal::User { .. } => Some("User"),
+            Principal::RoleSession { .. } => Some("AssumedRole"),
+            Principal::FederatedUser { .. } => Some("FederatedUser"),
+            Principal::WebIdentity { .. } | Principal::Service { .. } => None,
         };
-        context.set_known("aws:principaltype", kind);
-        context.set_known("aws:principalaccount", self.account().as_str());
-        context.set_known("aws:principalarn", self.role_arn().unwrap_or_else(|| self.arn()));
-        context.set_known("aws:userid", self.user_id());
-        for (key, value) in tags {
-            context.set(&format!("aws:PrincipalTag/{key}"), value.clone());
+        match (folded, self) {
+            ("aws:principalisawsservice", Principal::Service { .. }) => Some("true".into()),
+            ("aws:principalisawsservice", _) => Some("false".into()),
+            ("aws:federatedprovider", Principal::WebIdentity { provider_arn, .. }) => {
+                Some(provider_arn.into())
+            }
+            ("aws:principalservicename", Principal::Service { name, .. }) => Some(name.into()),
+            ("aws:username", Principal::User { name, .. }) => Some(name.into()),
+            ("aws:principaltype", _) => kind.map(Cow::Borrowed),
+            ("aws:principalaccount", _) => kind.map(|_| self.account().as_str().into()),
+            ("aws:principalarn", _) => kind.map(|_| self.role_arn().unwrap_or_else(|| self.arn()).into()),
+            ("aws:userid", _) => kind.map(|_| self.user_id().into()),
+            _ => None,
+        }
+    }
+
+    /// What `aws:PrincipalTag/…` sees.
+    pub fn tags(&self) -> &[(String, String)] {
+        match self {
+            Principal::User { tags, .. }
+            | Principal::RoleSession { tags, .. }
+            | Principal::FederatedUser { tags, .. } => tags,
+            Principal::Root { .. } | Principal::WebIdentity { .. } | Principal::Service { .. } => &[],
         }
     }
 
@@ -246,6 +281,30 @@ mod tests {
         assert_eq!(context.get("aws:userid"), Some("AROAPULLER:s1"));
         assert_eq!(context.get("aws:PrincipalTag/Team"), Some("web"));
         assert_eq!(context.get("aws:username"), None);
+    }
+
+    #[test]
+    fn a_single_key_is_what_the_context_has_of_it() {
+        let tags = vec![("Team".into(), "web".into()), ("TEAM".into(), "last".into())];
+        let user = Principal::User {
+            account: account(),
+            path: "/".into(),
+            name: "alice".into(),
+            id: "AIDAALICE".into(),
+            tags: tags.clone(),
+        };
+        let federated = Principal::FederatedUser { account: account(), name: "f".into(), user: None, tags };
+        let (provider_arn, subject) = ("arn:aws:iam::111122223333:oidc-provider/p".into(), "s".into());
+        let web = Principal::WebIdentity { account: account(), provider_arn, subject };
+        let service = Principal::Service { account: account(), name: "x.amazonaws.com".into() };
+        for principal in [user, federated, web, service, Principal::Root { account: account() }] {
+            let mut context = Context::new();
+            principal.context(&mut context);
+            for key in super::KEYS.into_iter().chain(["aws:principaltag/team", "aws:principaltag/x", "aws:x"])
+            {
+                assert_eq!(principal.value(key).as_deref(), context.get(key), "{principal:?} {key}");
+            }
+        }
     }
 
     #[test]

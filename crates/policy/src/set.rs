@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::account::AccountId;
-use crate::context::Context;
+use crate::context::Keys;
 use crate::document::Document;
 use crate::principal::Principal;
 
@@ -22,8 +22,8 @@ pub struct Request<'a> {
     pub resource: &'a str,
     /// The account that owns the resource; for `*` the caller's own or the registry's.
     pub resource_account: &'a AccountId,
-    /// Condition keys; must hold the principal's ([`Principal::context`]).
-    pub context: &'a Context,
+    /// Condition keys, such as a [`Context`](crate::Context); must hold the principal's ([`Principal::value`]).
+    pub context: &'a dyn Keys,
 }
 
 /// Where a document comes from; shown in audit records, simulation and denials.
@@ -101,4 +101,31 @@ pub struct PolicySet {
     pub resource: Vec<Arc<SourcedDocument>>,
     /// Ceilings of the installation: each must allow.
     pub guard_rail: Vec<Arc<SourcedDocument>>,
+}
+
+/// A [`PolicySet`] whose documents lie elsewhere: whoever keeps them copies no list to ask about them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Applicable<'a> {
+    /// As [`PolicySet::identity`].
+    pub identity: &'a [Arc<SourcedDocument>],
+    /// As [`PolicySet::boundary`].
+    pub boundary: Option<&'a Arc<SourcedDocument>>,
+    /// As [`PolicySet::session`].
+    pub session: Option<&'a [Arc<SourcedDocument>]>,
+    /// As [`PolicySet::resource`].
+    pub resource: &'a [Arc<SourcedDocument>],
+    /// As [`PolicySet::guard_rail`].
+    pub guard_rail: &'a [Arc<SourcedDocument>],
+}
+
+impl<'a> From<&'a PolicySet> for Applicable<'a> {
+    fn from(set: &'a PolicySet) -> Self {
+        Self {
+            identity: &set.identity,
+            boundary: set.boundary.as_ref(),
+            session: set.session.as_deref(),
+            resource: &set.resource,
+            guard_rail: &set.guard_rail,
+        }
+    }
 }

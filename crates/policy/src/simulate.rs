@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::context::fold;
 use crate::decision::{Decision, MatchedStatement};
 use crate::document::{Ask, Effect};
 use crate::evaluate::evaluate;
@@ -56,7 +57,7 @@ pub fn simulate(set: &PolicySet, request: &Request<'_>) -> Simulation {
         Some(denial) if denial.explicit => Outcome::ExplicitDeny,
         Some(_) => Outcome::ImplicitDeny,
     };
-    let ask = Ask::new(set, request);
+    let ask = Ask::new(&set.into(), request);
     let grants = set.identity.iter().chain(&set.resource);
     let limits = set.boundary.iter().chain(set.session.iter().flatten()).chain(&set.guard_rail);
     let matched = match outcome {
@@ -101,7 +102,7 @@ fn missing<'a>(policies: impl Iterator<Item = &'a Arc<SourcedDocument>>, ask: &A
     statements
         .filter(|statement| statement.concerns(ask))
         .flat_map(|statement| statement.context_keys())
-        .filter(|key| !ask.request.context.contains(key) && seen.insert(key.to_lowercase()))
+        .filter(|key| ask.request.context.values(&fold(key)).is_none() && seen.insert(key.to_lowercase()))
         .map(str::to_owned)
         .collect()
 }

@@ -157,7 +157,7 @@ async fn policy_facts(
 /// # Errors
 /// [`identity::Error::UserNameRequired`] for callers that are neither user nor root.
 pub(super) fn user_or_self(caller: &Caller, name: Option<&String>) -> Result<Target, identity::Error> {
-    match (name, &caller.principal) {
+    match (name, &**caller.principal) {
         (Some(name), _) | (None, Principal::User { name, .. }) => Ok(Target::Named(Kind::User, name.clone())),
         (None, Principal::Root { .. }) => Ok(Target::Root),
         (None, _) => Err(identity::Error::UserNameRequired),

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 
 use super::operation::{MAX_TAG_PARAMETERS, Malformed, Refusal};
 use crate::access::{AccessError, BasicError, NotGranted};
-use crate::api::{Body, Outgoing, sentence};
+use crate::api::{BaseUrl, Body, Outgoing, sentence};
 use crate::catalog;
 
 /// Why a request of the registry face fails.
@@ -115,7 +115,7 @@ impl Error {
     }
 
     /// The answer that the client gets; `host` is what a challenge names.
-    pub(super) fn answer(&self, base_url: &str) -> Outgoing {
+    pub(super) fn answer(&self, base_url: &BaseUrl) -> Outgoing {
         let mut response = match self.wire() {
             Some(wire) => envelope(&wire),
             None if matches!(self, Self::Refused(_)) => plain(StatusCode::NOT_FOUND, "404 page not found\n"),

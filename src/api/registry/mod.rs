@@ -25,8 +25,9 @@ use crate::api::{Body, Incoming, Outgoing, Services};
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// Answers one request of the registry face.
-pub async fn handle(services: &Services, incoming: Incoming) -> Outgoing {
-    let base_url = incoming.base_url.clone();
+pub async fn handle(services: &Services, mut incoming: Incoming) -> Outgoing {
+    // No operation of this face needs it.
+    let base_url = std::mem::take(&mut incoming.base_url);
     let mut response = match serve(services, incoming).await {
         Ok(response) => response,
         Err(error) => {

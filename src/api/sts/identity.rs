@@ -14,9 +14,9 @@ pub(super) async fn get_caller_identity(
     let allowed = grant.take::<action::GetCallerIdentity>()?;
     let principal = &allowed.caller().principal;
     Ok(sts::GetCallerIdentityResponse {
-        user_id: Some(principal.user_id()),
+        user_id: Some(principal.user_id().to_owned()),
         account: Some(principal.account().to_string()),
-        arn: Some(principal.arn()),
+        arn: Some(principal.arn().to_owned()),
     })
 }
 

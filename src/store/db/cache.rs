@@ -6,8 +6,10 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::hash::{BuildHasher as _, Hash};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use foldhash::quality::RandomState;
 
 /// Locks that share the keys, so that two cores seldom wait for each other.
 const SHARDS: usize = 16;
@@ -26,8 +28,8 @@ pub struct Cache<K, S, V> {
 
 #[derive(Debug)]
 struct Shard<K, S, V> {
-    young: HashMap<K, Entry<S, V>>,
-    old: HashMap<K, Entry<S, V>>,
+    young: HashMap<K, Entry<S, V>, RandomState>,
+    old: HashMap<K, Entry<S, V>, RandomState>,
     young_bytes: usize,
 }
 
@@ -42,10 +44,11 @@ impl<K: Hash + Eq, S: Copy + PartialEq, V: Clone> Cache<K, S, V> {
     /// A cache that holds at most `bytes`, as its callers measure their values.
     #[must_use]
     pub fn bounded(bytes: usize) -> Self {
-        let shard = || Mutex::new(Shard { young: HashMap::new(), old: HashMap::new(), young_bytes: 0 });
+        let shard =
+            || Mutex::new(Shard { young: HashMap::default(), old: HashMap::default(), young_bytes: 0 });
         Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             half: bytes / SHARDS / 2,
         }
     }

@@ -14,7 +14,7 @@
 //! stamp that was taken before the rows were read and is equal now proves that nothing was committed in between,
 //! and no answer comes from before a commit that somebody else has seen already.
 
-use std::hash::{Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,9 +33,8 @@ impl Scope {
     #[must_use]
     pub fn named(parts: &[&str]) -> Self {
         // Without a secret key: whoever finds names that meet can make two entries alternate, nothing more.
-        let mut hasher = std::hash::DefaultHasher::new();
-        parts.hash(&mut hasher);
-        Self(usize::try_from(hasher.finish() % COUNTERS as u64).unwrap_or(0))
+        let hash = foldhash::fast::FixedState::default().hash_one(parts);
+        Self(usize::try_from(hash % COUNTERS as u64).unwrap_or(0))
     }
 }
 

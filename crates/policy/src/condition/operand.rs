@@ -8,7 +8,7 @@ use ipnet::IpNet;
 use super::decimal::Decimal;
 use super::instant::Instant;
 use super::operator::{Base, Order};
-use crate::context::Context;
+use crate::context::Keys;
 use crate::pattern::{ArnOperand, Template, Wildcards};
 
 /// One value of a condition. `None` inside: the text is no value of that kind and matches nothing.
@@ -48,7 +48,7 @@ impl Operand {
         }
     }
 
-    pub(super) fn matches(&self, context: &Context, value: Value<'_>) -> bool {
+    pub(super) fn matches(&self, context: &dyn Keys, value: Value<'_>) -> bool {
         let text = match (self, value) {
             (Operand::Binary(Some(operand)), Value::Binary(bytes)) => return operand == bytes,
             // Only binary values match BinaryEquals, and they match nothing else (unverified, vector 46).

@@ -6,7 +6,7 @@
 
 use super::glob::{Piece, matches};
 use super::template::{Template, Wildcards};
-use crate::context::Context;
+use crate::context::{Context, Keys};
 
 /// One entry of `Resource` or `NotResource`, compiled.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl ResourcePattern {
     }
 
     /// True when the pattern covers the resource, an ARN or the literal `*` of actions without resource.
-    pub(crate) fn matches(&self, context: &Context, resource: &str) -> bool {
+    pub(crate) fn matches(&self, context: &dyn Keys, resource: &str) -> bool {
         self.readings.iter().any(|reading| reading.matches(context, resource))
     }
 
@@ -75,7 +75,7 @@ impl Reading {
         }
     }
 
-    fn matches(&self, context: &Context, resource: &str) -> bool {
+    fn matches(&self, context: &dyn Keys, resource: &str) -> bool {
         let Some(tail) = &self.tail else {
             return matches(&self.head, resource);
         };
@@ -139,7 +139,7 @@ impl ArnOperand {
     }
 
     /// True when value and operand are ARNs and every part matches.
-    pub(crate) fn matches(&self, context: &Context, value: &str) -> bool {
+    pub(crate) fn matches(&self, context: &dyn Keys, value: &str) -> bool {
         match &self.fixed {
             Some(parts) => parts.as_ref().is_some_and(|parts| parts_match(parts, value)),
             // A variable may bring colons with it, so the parts are only known after expansion.

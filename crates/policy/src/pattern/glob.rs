@@ -31,6 +31,10 @@ enum Reached {
 
 /// True when the pieces cover the whole text.
 pub(crate) fn matches(pieces: &[Piece], text: &str) -> bool {
+    // What nearly every entry of an `Action` is.
+    if let [Piece::Literal(literal)] = pieces {
+        return **literal == *text;
+    }
     // Nothing to find in a text that is shorter than the characters which must be there.
     if least_length(pieces) > text.len() {
         return false;

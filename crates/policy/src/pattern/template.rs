@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::glob::{Piece, matches};
-use crate::context::{Context, fold};
+use crate::context::{Keys, fold, single};
 
 /// Whether `*` and `?` are wildcards in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +63,7 @@ impl Template {
     }
 
     /// The pieces with variables filled in; `None` when a variable has no value and no default.
-    pub(crate) fn expand(&self, context: &Context) -> Option<Cow<'_, [Piece]>> {
+    pub(crate) fn expand(&self, context: &dyn Keys) -> Option<Cow<'_, [Piece]>> {
         if let Some(fixed) = &self.fixed {
             return Some(Cow::Borrowed(fixed));
         }
@@ -72,7 +72,8 @@ impl Template {
             pieces.push(match part {
                 Part::Piece(piece) => piece.clone(),
                 Part::Variable(variable) => {
-                    Piece::Literal(context.single(&variable.folded).or(variable.default.as_deref())?.into())
+                    let default = || variable.default.as_deref().map(Cow::Borrowed);
+                    Piece::Literal(single(context, &variable.folded).or_else(default)?.into())
                 }
             });
         }
@@ -80,12 +81,12 @@ impl Template {
     }
 
     /// True when the expanded template covers the text.
-    pub(crate) fn matches(&self, context: &Context, text: &str) -> bool {
+    pub(crate) fn matches(&self, context: &dyn Keys, text: &str) -> bool {
         self.expand(context).is_some_and(|pieces| matches(&pieces, text))
     }
 
     /// The expanded text of a template without wildcards; `None` when a variable has no value.
-    pub(crate) fn text(&self, context: &Context) -> Option<String> {
+    pub(crate) fn text(&self, context: &dyn Keys) -> Option<String> {
         let pieces = self.expand(context)?;
         Some(
             pieces

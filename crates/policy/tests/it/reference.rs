@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use policy::{Principal, Request};
+use policy::{Principal, Request, Values};
 use serde_json::Value;
 
 /// The documents of one evaluation, as JSON.
@@ -59,6 +59,14 @@ fn globs(pattern: &[Mark], text: &str) -> bool {
     glob(pattern, &text.chars().collect::<Vec<_>>(), &mut HashMap::new())
 }
 
+/// The value of a single-valued key.
+fn single(request: &Request<'_>, key: &str) -> Option<String> {
+    match request.context.values(&policy::fold(key)) {
+        Some(Values::One(value)) => Some(value.into_owned()),
+        _ => None,
+    }
+}
+
 /// Pattern characters of a text with variables filled in; `None` when a variable has no value.
 fn marks(text: &str, wild: bool, variables: bool, request: &Request<'_>) -> Option<Vec<Mark>> {
     let mut marks = Vec::new();
@@ -70,9 +78,9 @@ fn marks(text: &str, wild: bool, variables: bool, request: &Request<'_>) -> Opti
             let value = if ["*", "?", "$"].contains(&body) {
                 body.to_owned()
             } else if let Some((key, default)) = body.split_once(", ") {
-                request.context.get(key).unwrap_or(default.trim_matches('\'')).to_owned()
+                single(request, key).unwrap_or_else(|| default.trim_matches('\'').to_owned())
             } else {
-                request.context.get(body)?.to_owned()
+                single(request, body)?
             };
             marks.extend(value.chars().map(Mark::Exactly));
             continue;
@@ -240,7 +248,12 @@ fn condition_holds(
         None => ("", operator),
     };
     let (rest, if_exists) = (rest.trim_end_matches("IfExists"), rest.ends_with("IfExists"));
-    let values = request.context.list(key);
+    let values: Vec<String> = match request.context.values(&policy::fold(key)) {
+        Some(Values::One(value)) => vec![value.into_owned()],
+        Some(Values::Many(values)) => values.to_vec(),
+        Some(Values::Binary(_)) | None => Vec::new(),
+    };
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
     if rest == "Null" {
         return operands
             .iter()

@@ -46,7 +46,7 @@ fn every_error() -> Vec<Error> {
 async fn the_table_of_errors() {
     let mut table = String::new();
     for error in every_error() {
-        let answer = error.answer("https://registry.example");
+        let answer = error.answer(&BaseUrl { is_secure: true, host: "registry.example".to_owned() });
         table.push_str(&format!("{}", answer.status().as_u16()));
         for (name, value) in answer.headers() {
             if name != CONTENT_TYPE || value != "application/json; charset=utf-8" {
