@@ -89,7 +89,7 @@ def repositories(catalog, repository, count):
     references = rows_of(catalog, "SELECT * FROM image_reference WHERE repository_id = ? AND digest = ?", *key)
     tag = row_of(catalog, "SELECT * FROM tag WHERE repository_id = ? AND ended_at IS NULL LIMIT 1", repository["id"])
     targets = [reference["target"] for reference in references]
-    links = [row_of(catalog, "SELECT * FROM blob_link WHERE repository_id = ? AND digest = ?", repository["id"], target) for target in targets]
+    links = [row_of(catalog, "SELECT * FROM blob_link WHERE repository_id = ? AND blob = (SELECT number FROM blob WHERE digest = ?)", repository["id"], target) for target in targets]
     (there,) = catalog.execute("SELECT COUNT(*) FROM repository").fetchone()
     new = [{"repository_id": str(uuid.uuid4())} for _ in range(there, count)]
     insert(catalog, "repository", ({**repository, "id": own["repository_id"], "name": f"fill/{n:07}"} for n, own in enumerate(new)))

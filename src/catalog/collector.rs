@@ -39,15 +39,15 @@ const DELETE_EXPIRED: &str = "DELETE FROM upload WHERE id = $1 AND expires_at <=
 
 const UPLOAD: &str = "SELECT id FROM upload WHERE id = $1";
 
-const DUE_LINKS: &str = "SELECT repository_id, digest FROM blob_link WHERE review_after <= $1 \
-    ORDER BY review_after LIMIT $2";
+const DUE_LINKS: &str = "SELECT l.repository_id, b.digest FROM blob_link l JOIN blob b ON b.number = l.blob \
+    WHERE l.review_after <= $1 ORDER BY l.review_after LIMIT $2";
 
 const KEEP_LINK: &str = "UPDATE blob_link SET review_after = NULL \
-    WHERE repository_id = $1 AND digest = $2 AND review_after <= $3 AND EXISTS (SELECT 1 FROM image_reference i \
-    WHERE i.repository_id = $1 AND i.target = $2 AND i.kind = 'blob')";
+    WHERE repository_id = $1 AND blob = (SELECT number FROM blob WHERE digest = $2) AND review_after <= $3 \
+    AND EXISTS (SELECT 1 FROM image_reference i WHERE i.repository_id = $1 AND i.target = $2 AND i.kind = 'blob')";
 
-const DELETE_LINK: &str =
-    "DELETE FROM blob_link WHERE repository_id = $1 AND digest = $2 AND review_after <= $3";
+const DELETE_LINK: &str = "DELETE FROM blob_link WHERE repository_id = $1 \
+    AND blob = (SELECT number FROM blob WHERE digest = $2) AND review_after <= $3";
 
 /// The last link may have gone: the next round looks.
 pub(super) const REVIEW_BLOB: &str = "UPDATE blob SET review_after = $2 WHERE digest = $1";
@@ -56,10 +56,10 @@ const DUE_BLOBS: &str = "SELECT digest, generation FROM blob WHERE review_after 
     ORDER BY digest LIMIT $3";
 
 const KEEP_BLOB: &str = "UPDATE blob SET review_after = NULL WHERE digest = $1 AND state <> 'deleting' \
-    AND EXISTS (SELECT 1 FROM blob_link l WHERE l.digest = $1)";
+    AND EXISTS (SELECT 1 FROM blob_link l WHERE l.blob = blob.number)";
 
 const MARK_BLOB: &str = "UPDATE blob SET state = 'deleting' WHERE digest = $1 AND generation = $2 \
-    AND review_after <= $3 AND NOT EXISTS (SELECT 1 FROM blob_link l WHERE l.digest = $1)";
+    AND review_after <= $3 AND NOT EXISTS (SELECT 1 FROM blob_link l WHERE l.blob = blob.number)";
 
 const DELETE_BLOB: &str = "DELETE FROM blob WHERE digest = $1 AND generation = $2 AND state = 'deleting'";
 

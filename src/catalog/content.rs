@@ -18,7 +18,8 @@ use crate::params;
 use crate::store::blob::{self, Object, Step, Through, Verdict};
 use crate::store::db::Row;
 
-const CONTENT: &str = "SELECT content FROM blob_content WHERE digest = $1";
+const CONTENT: &str =
+    "SELECT c.content FROM blob b JOIN blob_content c ON c.blob = b.number WHERE b.digest = $1";
 
 /// A blob and the place of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

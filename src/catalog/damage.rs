@@ -43,7 +43,8 @@ const UNMARK: &str =
     "UPDATE blob SET state = 'ready' WHERE digest = $1 AND generation = $2 AND state = 'damaged'";
 
 const REPOSITORIES: &str = "SELECT r.account, r.region, r.name FROM blob_link l \
-    JOIN repository r ON r.id = l.repository_id WHERE l.digest = $1 ORDER BY l.linked_at DESC LIMIT $2";
+    JOIN repository r ON r.id = l.repository_id WHERE l.blob = (SELECT number FROM blob WHERE digest = $1) \
+    ORDER BY l.linked_at DESC LIMIT $2";
 
 /// The first checks that are under way: many readers of one blob share one.
 #[derive(Debug)]

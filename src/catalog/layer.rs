@@ -37,11 +37,12 @@ pub enum LayerQuestion<'proof> {
 }
 
 const FIND: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), l.review_after, \
-    l.repository_id FROM repository r JOIN blob_link l ON l.repository_id = r.id \
-    JOIN blob b ON b.digest = l.digest LEFT JOIN blob_content c ON c.digest = b.digest WHERE r.account = $1 AND r.region = $2 AND r.name = $3 AND l.digest = $4 AND b.state = 'ready'";
+    l.repository_id, b.number FROM repository r JOIN blob b ON b.digest = $4 \
+    JOIN blob_link l ON l.repository_id = r.id AND l.blob = b.number LEFT JOIN blob_content c ON c.blob = b.number \
+    WHERE r.account = $1 AND r.region = $2 AND r.name = $3 AND b.state = 'ready'";
 
 const EXTEND: &str = "UPDATE blob_link SET review_after = $3 \
-    WHERE repository_id = $1 AND digest = $2 AND review_after IS NOT NULL";
+    WHERE repository_id = $1 AND blob = (SELECT number FROM blob WHERE digest = $2) AND review_after IS NOT NULL";
 
 const IS_REFERENCED: &str = "SELECT digest FROM image_reference \
     WHERE repository_id = $1 AND target = $2 AND kind = 'blob' LIMIT 1";

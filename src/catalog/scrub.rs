@@ -35,11 +35,11 @@ const LEAST_BYTES: u64 = 64 * 1024;
 const NOTE: Duration = Duration::from_secs(30);
 
 const BLOB_PAGE: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.digest \
-    FROM blob b LEFT JOIN blob_content c ON c.digest = b.digest \
+    FROM blob b LEFT JOIN blob_content c ON c.blob = b.number \
     WHERE b.digest > $1 AND b.state = 'ready' ORDER BY b.digest LIMIT $2";
 
 const DAMAGED_PAGE: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.digest \
-    FROM blob b LEFT JOIN blob_content c ON c.digest = b.digest \
+    FROM blob b LEFT JOIN blob_content c ON c.blob = b.number \
     WHERE b.digest > $1 AND b.state = 'damaged' ORDER BY b.digest LIMIT $2";
 
 const DAMAGED_COUNT: &str = "SELECT COUNT(*) FROM blob WHERE state = 'damaged'";

@@ -170,7 +170,7 @@ impl Room {
     }
 
     async fn rows_of(&self, digest: &Digest) -> Vec<Row> {
-        let sql = "SELECT b.generation, c.content FROM blob b JOIN blob_content c ON c.digest = b.digest \
+        let sql = "SELECT b.generation, c.content FROM blob b JOIN blob_content c ON c.blob = b.number \
             WHERE b.digest = $1";
         self.test.database.rows(sql, params![digest.as_str()]).await.unwrap()
     }
@@ -182,7 +182,8 @@ impl Room {
 
     /// Replaces the bytes of a blob in its row.
     pub(crate) async fn overwrite_row(&self, digest: &Digest, content: &[u8]) {
-        let sql = "UPDATE blob_content SET content = $2 WHERE digest = $1";
+        let sql =
+            "UPDATE blob_content SET content = $2 WHERE blob = (SELECT number FROM blob WHERE digest = $1)";
         self.write(sql, params![digest.as_str(), content]).await;
     }
 
@@ -200,7 +201,11 @@ impl Room {
         let (held, _) = held.append(whole(&row.get::<Vec<u8>>(1).unwrap()), rules).await.unwrap();
         let verified = held.verify(std::slice::from_ref(digest)).await.unwrap().unwrap();
         held.publish(&verified, &generation).await.unwrap().discard().await;
-        self.write("DELETE FROM blob_content WHERE digest = $1", params![digest.as_str()]).await;
+        self.write(
+            "DELETE FROM blob_content WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![digest.as_str()],
+        )
+        .await;
         self.objects(digest).remove(0)
     }
 

@@ -90,7 +90,11 @@ async fn a_push_takes_back_a_blob_that_is_being_deleted() {
         let digest = room.push("app", &layer).await.unwrap().digest;
         let old = room.objects(&digest).remove(0);
         // As after a crash between the mark and the removal: the row is marked, the object is still there.
-        room.write("DELETE FROM blob_link WHERE digest = $1", params![digest.as_str()]).await;
+        room.write(
+            "DELETE FROM blob_link WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![digest.as_str()],
+        )
+        .await;
         room.write(
             "UPDATE blob SET state = 'deleting', review_after = 0 WHERE digest = $1",
             params![digest.as_str()],
@@ -111,7 +115,11 @@ async fn a_push_takes_back_a_blob_that_is_being_deleted() {
 async fn a_push_takes_back_a_row_that_is_being_deleted() {
     for room in rooms().await {
         let digest = room.push("app", b"layer").await.unwrap().digest;
-        room.write("DELETE FROM blob_link WHERE digest = $1", params![digest.as_str()]).await;
+        room.write(
+            "DELETE FROM blob_link WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![digest.as_str()],
+        )
+        .await;
         room.write(
             "UPDATE blob SET state = 'deleting', review_after = 0 WHERE digest = $1",
             params![digest.as_str()],
@@ -132,7 +140,11 @@ async fn a_deletion_that_was_cut_short_is_finished() {
         for is_object_gone in [false, true] {
             let digest = room.push("app", b"layer").await.unwrap().digest;
             let file = room.make_file(&digest).await;
-            room.write("DELETE FROM blob_link WHERE digest = $1", params![digest.as_str()]).await;
+            room.write(
+                "DELETE FROM blob_link WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+                params![digest.as_str()],
+            )
+            .await;
             room.write(
                 "UPDATE blob SET state = 'deleting', review_after = 0 WHERE digest = $1",
                 params![digest.as_str()],

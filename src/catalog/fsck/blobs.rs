@@ -14,15 +14,15 @@ use crate::store::blob::{self, Generation, Object, SHARDS, Step, Through};
 const PAGE: i64 = 1000;
 
 const ROWS: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.digest, b.state \
-    FROM blob b LEFT JOIN blob_content c ON c.digest = b.digest \
+    FROM blob b LEFT JOIN blob_content c ON c.blob = b.number \
     WHERE b.digest > $1 AND b.digest < $2 ORDER BY b.digest LIMIT $3";
 
 const ROWS_ELSEWHERE: &str = "SELECT digest FROM blob \
     WHERE digest NOT LIKE 'sha256:%' AND digest NOT LIKE 'sha512:%' ORDER BY digest LIMIT $1";
 
-const LINKS: &str = "SELECT r.account, r.region, r.name, l.digest FROM blob_link l \
-    JOIN repository r ON r.id = l.repository_id LEFT JOIN blob b ON b.digest = l.digest \
-    WHERE b.digest IS NULL OR b.state NOT IN ('ready', 'damaged') ORDER BY r.id, l.digest LIMIT $1";
+const LINKS: &str = "SELECT r.account, r.region, r.name, COALESCE(b.digest, CAST(l.blob AS TEXT)) \
+    FROM blob_link l JOIN repository r ON r.id = l.repository_id LEFT JOIN blob b ON b.number = l.blob \
+    WHERE b.digest IS NULL OR b.state NOT IN ('ready', 'damaged') ORDER BY r.id, b.digest LIMIT $1";
 
 /// Objects of one shard that no row has named yet, with their lengths.
 type Objects = HashMap<(Digest, Generation), u64>;

@@ -24,8 +24,8 @@ const REFERENCES: &str = "SELECT target, kind FROM image_reference WHERE reposit
 
 const MISSING: &str = "SELECT r.account, r.region, r.name, f.digest, f.target, f.kind FROM image_reference f \
     JOIN repository r ON r.id = f.repository_id \
-    WHERE (f.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob_link l \
-    WHERE l.repository_id = f.repository_id AND l.digest = f.target)) \
+    WHERE (f.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob b \
+    JOIN blob_link l ON l.blob = b.number WHERE b.digest = f.target AND l.repository_id = f.repository_id)) \
     OR (f.kind = 'manifest' AND NOT EXISTS (SELECT 1 FROM image i \
     WHERE i.repository_id = f.repository_id AND i.digest = f.target)) \
     ORDER BY f.repository_id, f.digest, f.target LIMIT $1";

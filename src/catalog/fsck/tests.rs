@@ -99,7 +99,11 @@ async fn blobs_in_rows_are_compared_too() {
         assert_eq!(found(&room, Depth::Deep).await.0, [Kind::BlobDamaged]);
         room.overwrite_row(&config, b"{} ").await;
         assert_eq!(found(&room, Depth::Shallow).await.0, [Kind::BlobLength]);
-        room.write("DELETE FROM blob_content WHERE digest = $1", params![config.as_str()]).await;
+        room.write(
+            "DELETE FROM blob_content WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![config.as_str()],
+        )
+        .await;
         assert_eq!(found(&room, Depth::Shallow).await.0, [Kind::BlobMissing]);
         room.push("app", b"{}").await.unwrap();
         assert_eq!(found(&room, Depth::Deep).await.0, []);
@@ -144,7 +148,11 @@ async fn rows_are_compared_with_each_other_and_with_the_manifests() {
         assert_eq!(found(&room, Depth::Deep).await.0, [Kind::LinkWithoutBlob]);
         room.write("UPDATE blob SET state = 'ready' WHERE digest = $1", target()).await;
 
-        room.write("DELETE FROM blob_link WHERE digest = $1", params![config.as_str()]).await;
+        room.write(
+            "DELETE FROM blob_link WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![config.as_str()],
+        )
+        .await;
         assert_eq!(found(&room, Depth::Deep).await.0, [Kind::ReferencedBlobMissing]);
         room.write("DELETE FROM image_reference WHERE target = $1", params![config.as_str()]).await;
         assert_eq!(found(&room, Depth::Deep).await.0, [Kind::ReferencesDiffer]);

@@ -251,8 +251,9 @@ impl Run<'_> {
             .await?;
         self.open
             .execute(
-                "UPDATE blob_link SET review_after = $1 WHERE repository_id = $2 AND digest IN \
-                 (SELECT target FROM image_reference WHERE repository_id = $2 AND digest = $3 AND kind = 'blob')",
+                "UPDATE blob_link SET review_after = $1 WHERE repository_id = $2 AND blob IN \
+                 (SELECT b.number FROM image_reference r JOIN blob b ON b.digest = r.target \
+                 WHERE r.repository_id = $2 AND r.digest = $3 AND r.kind = 'blob')",
                 params![self.review_after, self.repository_id.as_str(), digest],
             )
             .await?;

@@ -32,8 +32,8 @@ const INSERT: &str = "INSERT INTO image_reference (repository_id, digest, target
 
 const MISSING: &str = "SELECT r.target, r.kind FROM image_reference r \
      WHERE r.repository_id = $1 AND r.digest = $2 \
-     AND ((r.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob_link l JOIN blob b ON b.digest = l.digest \
-     WHERE l.repository_id = r.repository_id AND l.digest = r.target AND b.state <> 'damaged')) \
+     AND ((r.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob b JOIN blob_link l ON l.blob = b.number \
+     WHERE b.digest = r.target AND l.repository_id = r.repository_id AND b.state <> 'damaged')) \
      OR (r.kind = 'manifest' AND NOT EXISTS (SELECT 1 FROM image i \
      WHERE i.repository_id = r.repository_id AND i.digest = r.target)))";
 

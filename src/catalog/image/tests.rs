@@ -133,9 +133,10 @@ impl Fixture {
                 )
                 .await?;
                 open.execute(
-                    "INSERT INTO blob_link (repository_id, digest, linked_at, review_after) \
-                     VALUES ($1, $2, $3, $4) ON CONFLICT (repository_id, digest) DO NOTHING",
-                    params![id.as_str(), digest.as_str(), NOW, NOW],
+                    "INSERT INTO blob_link (repository_id, blob, linked_at, review_after) \
+                     SELECT $1, number, CAST($3 AS BIGINT), CAST($3 AS BIGINT) FROM blob WHERE digest = $2 \
+                     ON CONFLICT (repository_id, blob) DO NOTHING",
+                    params![id.as_str(), digest.as_str(), NOW],
                 )
                 .await?;
             }
@@ -224,13 +225,15 @@ impl Fixture {
             (
                 "every blob of an image is linked",
                 "SELECT COUNT(*) FROM image_reference r WHERE r.kind = 'blob' AND NOT EXISTS \
-                 (SELECT 1 FROM blob_link l WHERE l.repository_id = r.repository_id AND l.digest = r.target)",
+                 (SELECT 1 FROM blob b JOIN blob_link l ON l.blob = b.number \
+                 WHERE l.repository_id = r.repository_id AND b.digest = r.target)",
             ),
             (
                 "every blob that no image needs waits for the collector",
-                "SELECT COUNT(*) FROM blob_link l WHERE l.review_after IS NULL AND NOT EXISTS \
+                "SELECT COUNT(*) FROM blob_link l JOIN blob b ON b.number = l.blob \
+                 WHERE l.review_after IS NULL AND NOT EXISTS \
                  (SELECT 1 FROM image_reference r WHERE r.repository_id = l.repository_id \
-                 AND r.target = l.digest AND r.kind = 'blob')",
+                 AND r.target = b.digest AND r.kind = 'blob')",
             ),
         ] {
             let row = self.test.database.row(sql, params![]).await.unwrap().unwrap();

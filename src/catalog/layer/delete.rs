@@ -12,8 +12,8 @@ use crate::catalog::read_cache::blob_scope;
 use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters};
 use crate::{params, transaction};
 
-const DELETE_LINK: &str = "DELETE FROM blob_link WHERE repository_id = $1 AND digest = $2 \
-    AND NOT EXISTS (SELECT 1 FROM image_reference i \
+const DELETE_LINK: &str = "DELETE FROM blob_link WHERE repository_id = $1 \
+    AND blob = (SELECT number FROM blob WHERE digest = $2) AND NOT EXISTS (SELECT 1 FROM image_reference i \
     WHERE i.repository_id = $1 AND i.target = $2 AND i.kind = 'blob')";
 
 const NEEDED_BY: &str = "SELECT digest FROM image_reference \

@@ -19,7 +19,7 @@ use crate::{params, transaction};
 const MAX_SOURCES: i64 = 16;
 
 const SOURCES: &str = "SELECT r.name FROM blob_link l JOIN repository r ON r.id = l.repository_id \
-    JOIN blob b ON b.digest = l.digest WHERE l.digest = $1 AND r.account = $2 AND r.region = $3 \
+    JOIN blob b ON b.number = l.blob WHERE b.digest = $1 AND r.account = $2 AND r.region = $3 \
     AND b.state = 'ready' ORDER BY l.linked_at DESC, l.repository_id DESC LIMIT $4";
 
 impl Catalog {
@@ -46,10 +46,9 @@ impl Catalog {
             // The source's link is read again here: while it is there the collector cannot take the blob.
             let mut parameters = repository_parameters(from.resource());
             parameters.extend(params![digest.as_str()]);
-            if open.row(FIND, parameters).await?.is_none() {
-                return Ok(None);
-            }
-            open.execute(INSERT_LINK, params![id.as_str(), digest.as_str(), now, review_after]).await?;
+            let Some(row) = open.row(FIND, parameters).await? else { return Ok(None) };
+            let blob: i64 = row.get(5)?;
+            open.execute(INSERT_LINK, params![id.as_str(), blob, now, review_after]).await?;
             Ok::<_, Error>(Some(source.placed.object.size_bytes))
         })
     }

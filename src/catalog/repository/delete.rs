@@ -12,7 +12,7 @@ const HAS_IMAGE: &str = "SELECT digest FROM image WHERE repository_id = $1 LIMIT
 /// The grace begins when the last link goes, not when the blob came: a push that relies on the blob elsewhere
 /// at this moment must find it.
 const REVIEW_BLOBS: &str = "UPDATE blob SET review_after = $2 \
-    WHERE digest IN (SELECT digest FROM blob_link WHERE repository_id = $1)";
+    WHERE number IN (SELECT blob FROM blob_link WHERE repository_id = $1)";
 
 /// Images, tags, links, uploads and resource tags go with it (ON DELETE CASCADE).
 const DELETE: &str = "DELETE FROM repository WHERE id = $1";

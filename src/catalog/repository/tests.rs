@@ -153,7 +153,7 @@ async fn fill(test: &TestDatabase, catalog: &Catalog, name: &str) {
             params![],
         ),
         (
-            "INSERT INTO blob_link (repository_id, digest, linked_at) VALUES ($1, 'sha256:b', 0)",
+            "INSERT INTO blob_link (repository_id, blob, linked_at) SELECT $1, number, 0 FROM blob",
             params![id.as_str()],
         ),
         (

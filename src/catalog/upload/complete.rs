@@ -42,28 +42,28 @@ pub struct Completed {
 }
 
 const BLOB: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS BIGINT), b.state FROM blob b \
-    LEFT JOIN blob_content c ON c.digest = b.digest WHERE b.digest = $1";
+    LEFT JOIN blob_content c ON c.blob = b.number WHERE b.digest = $1";
 
 /// Nearly every small layer is a new one, so its row is written without a look.
 const INSERT_BLOB: &str = "INSERT INTO blob (digest, generation, size_bytes, state, created_at, review_after) \
-    VALUES ($1, $2, $3, 'ready', $4, NULL) ON CONFLICT (digest) DO NOTHING";
+    VALUES ($1, $2, $3, 'ready', $4, NULL) ON CONFLICT (digest) DO NOTHING RETURNING number";
 
-const STORED: &str = "SELECT b.generation, b.state, c.content FROM blob b \
-    LEFT JOIN blob_content c ON c.digest = b.digest WHERE b.digest = $1";
+const STORED: &str = "SELECT b.generation, b.state, c.content, b.number FROM blob b \
+    LEFT JOIN blob_content c ON c.blob = b.number WHERE b.digest = $1";
 
-const PUT_CONTENT: &str = "INSERT INTO blob_content (digest, content) VALUES ($1, $2) \
-    ON CONFLICT (digest) DO UPDATE SET content = EXCLUDED.content";
+const PUT_CONTENT: &str = "INSERT INTO blob_content (blob, content) VALUES ($1, $2) \
+    ON CONFLICT (blob) DO UPDATE SET content = EXCLUDED.content";
 
-const DELETE_CONTENT: &str = "DELETE FROM blob_content WHERE digest = $1";
+const DELETE_CONTENT: &str = "DELETE FROM blob_content WHERE blob = $1";
 
 const REPLACE_BLOB: &str = "UPDATE blob SET generation = $2, size_bytes = $3, state = 'ready', created_at = $4, \
     review_after = NULL WHERE digest = $1";
 
-const LINK: &str = "SELECT linked_at FROM blob_link WHERE repository_id = $1 AND digest = $2";
+const LINK: &str = "SELECT linked_at FROM blob_link WHERE repository_id = $1 AND blob = $2";
 
 /// A link whose review is pending gets a new grace; one that an image needs stays without review.
-pub(in crate::catalog) const INSERT_LINK: &str = "INSERT INTO blob_link (repository_id, digest, linked_at, review_after) VALUES ($1, $2, $3, $4) \
-    ON CONFLICT (repository_id, digest) DO UPDATE SET review_after = EXCLUDED.review_after \
+pub(in crate::catalog) const INSERT_LINK: &str = "INSERT INTO blob_link (repository_id, blob, linked_at, review_after) VALUES ($1, $2, $3, $4) \
+    ON CONFLICT (repository_id, blob) DO UPDATE SET review_after = EXCLUDED.review_after \
     WHERE blob_link.review_after IS NOT NULL";
 
 /// The bytes that a commit shall name.
@@ -94,6 +94,7 @@ enum Outcome {
 
 /// What a commit found in place of a new blob.
 struct Stored {
+    number: i64,
     generation: Generation,
     is_ready: bool,
     content: Option<Vec<u8>>,
@@ -221,39 +222,47 @@ impl Catalog {
             let mut unneeded = Vec::new();
             let mut is_new = true;
             let mut was_empty = false;
-            match plan {
+            let number = match plan {
                 Plan::Reuse(generation) => match stored(open, digest).await? {
-                    Some(found) if found.is_ready && found.generation == *generation => is_new = false,
+                    Some(found) if found.is_ready && found.generation == *generation => {
+                        is_new = false;
+                        found.number
+                    }
                     _ => return Err(Stop::Look),
                 },
                 Plan::Ours { generation, content, instead_of } => {
                     let row = || params![digest, generation.as_str(), size, now];
-                    was_empty = open.execute(INSERT_BLOB, row()).await? > 0;
-                    let found = if was_empty { None } else { stored(open, digest).await? };
-                    match found {
-                        None => put_content(open, digest, content, was_empty).await?,
-                        Some(found) if found.is_as_good_as(content, instead_of.as_ref())? => {
+                    if let Some(inserted) = open.row(INSERT_BLOB, row()).await? {
+                        was_empty = true;
+                        let number = inserted.get(0)?;
+                        put_content(open, number, content, true).await?;
+                        number
+                    } else {
+                        // One that was there and is gone is looked for again.
+                        let found = stored(open, digest).await?.ok_or(Stop::Look)?;
+                        let number = found.number;
+                        if found.is_as_good_as(content, instead_of.as_ref())? {
                             is_new = false;
                             // Somebody was faster; what they published a moment ago is as good as ours.
                             if matches!(content, Content::File) {
                                 unneeded.push(generation.clone());
                             }
-                        }
-                        Some(found) => {
+                        } else {
                             open.execute(REPLACE_BLOB, row()).await?;
-                            put_content(open, digest, content, false).await?;
+                            put_content(open, number, content, false).await?;
                             if found.content.is_none() {
                                 unneeded.push(found.generation);
                             }
                         }
+                        number
                     }
                 }
-            }
+            };
             // A link to an object that was not whole was no layer.
             let was_present = !was_empty
                 && !is_new
-                && open.row(LINK, params![repository_id, digest]).await?.is_some();
-            open.execute(INSERT_LINK, params![repository_id, digest, now, review_after]).await?;
+                && open.row(LINK, params![repository_id, number]).await?.is_some();
+            open.execute(INSERT_LINK, params![repository_id, number, now, review_after]).await?;
             Ok(Outcome::Linked { was_present, unneeded })
         })
         .or_else(Stop::into_outcome)
@@ -286,6 +295,7 @@ impl Stored {
 async fn stored(open: &mut Transaction, digest: &str) -> Result<Option<Stored>, Error> {
     let Some(row) = open.row(STORED, params![digest]).await? else { return Ok(None) };
     Ok(Some(Stored {
+        number: row.get(3)?,
         generation: stored_generation(&row.get::<String>(0)?)?,
         is_ready: row.get::<String>(1)? == "ready",
         content: row.get(2)?,
@@ -295,14 +305,14 @@ async fn stored(open: &mut Transaction, digest: &str) -> Result<Option<Stored>, 
 /// Writes the bytes of a blob, or takes away those that a file replaces.
 async fn put_content(
     open: &mut Transaction,
-    digest: &str,
+    number: i64,
     content: &Content,
     is_first: bool,
 ) -> Result<(), Error> {
     match content {
-        Content::Row(bytes) => open.execute(PUT_CONTENT, params![digest, &bytes[..]]).await?,
+        Content::Row(bytes) => open.execute(PUT_CONTENT, params![number, &bytes[..]]).await?,
         Content::File if is_first => 0,
-        Content::File => open.execute(DELETE_CONTENT, params![digest]).await?,
+        Content::File => open.execute(DELETE_CONTENT, params![number]).await?,
     };
     Ok(())
 }

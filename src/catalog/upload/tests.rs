@@ -280,7 +280,11 @@ async fn pushing_a_damaged_row_again_heals_it() {
             assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
             assert!(room.push("app", b"layer").await.unwrap().was_present);
         }
-        room.write("DELETE FROM blob_content WHERE digest = $1", params![digest.as_str()]).await;
+        room.write(
+            "DELETE FROM blob_content WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![digest.as_str()],
+        )
+        .await;
         assert_eq!(room.length("app", &digest).await, None);
         assert!(!room.push("app", b"layer").await.unwrap().was_present);
         assert_eq!((room.length("app", &digest).await, room.stored(&digest).await), (Some(5), 1));

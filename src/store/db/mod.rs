@@ -103,13 +103,18 @@ impl Database {
     /// # Errors
     /// [`Error::Newer`] when a later version of Longshore wrote it; otherwise what the engine reports.
     pub async fn open(location: &Location) -> Result<Self, Error> {
+        let database = Self::connect(location).await?;
+        migrate::run(&database).await?;
+        Ok(database)
+    }
+
+    /// Opens the database as it is.
+    async fn connect(location: &Location) -> Result<Self, Error> {
         let engine = match location {
             Location::Sqlite(path) => Engine::Sqlite(sqlite::Sqlite::open(path).await?),
             Location::Postgres(url) => Engine::Postgres(postgres::Postgres::open(url).await?),
         };
-        let database = Self { engine, reserve: Arc::default() };
-        migrate::run(&database).await?;
-        Ok(database)
+        Ok(Self { engine, reserve: Arc::default() })
     }
 
     /// Opens the database of a server that does not run, to read it; nothing is created or migrated.

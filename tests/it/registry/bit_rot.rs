@@ -100,7 +100,8 @@ async fn a_manifest_may_not_name_a_damaged_layer() {
     let server = TestServer::start(Settings::default()).await;
     let docker = prepare(&server, "app").await;
     let database = rusqlite::Connection::open(server.folder.path().join("catalog.db")).unwrap();
-    let damage = "UPDATE blob_content SET content = $1 WHERE digest = $2";
+    let damage =
+        "UPDATE blob_content SET content = $1 WHERE blob = (SELECT number FROM blob WHERE digest = $2)";
     assert_eq!(database.execute(damage, (&b"lawyr"[..], digest(LAYER))).unwrap(), 1);
     drop(database);
     assert_eq!(docker.get(&format!("/v2/app/blobs/{}", digest(LAYER))).await.status, 404);

@@ -174,7 +174,8 @@ async fn blobs_of_a_deleted_image_wait_a_grace_for_the_collector() {
         fixture.clock.advance(7 * 24 * 3600 * SECOND);
         fixture.delete(&[by_digest(&a)]).await;
         let id = fixture.repository_id(APP).await;
-        let sql = "SELECT review_after FROM blob_link WHERE repository_id = $1 AND digest = $2";
+        let sql = "SELECT review_after FROM blob_link WHERE repository_id = $1 \
+            AND blob = (SELECT number FROM blob WHERE digest = $2)";
         for (word, review) in [("a", NOW + 7 * 24 * 3600 * SECOND + grace), ("b", NOW)] {
             let row = fixture.test.database.row(sql, params![id.as_str(), config_of(word).as_str()]).await;
             assert_eq!(row.unwrap().unwrap().get::<Option<i64>>(0).unwrap(), Some(review), "{word}");
