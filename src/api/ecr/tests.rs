@@ -3,6 +3,7 @@
 mod creation_templates;
 mod door;
 mod images;
+mod plans;
 mod policies;
 mod registry;
 mod repositories;

@@ -8,6 +8,8 @@
 //! (busy-handler back-off), therefore there is exactly one writer and a fair queue before it.
 
 mod checkpoint;
+#[cfg(test)]
+pub(super) mod noted;
 mod readers;
 mod statement;
 mod volume;

@@ -10,9 +10,11 @@
 
 pub mod schema;
 
+use std::collections::BTreeSet;
+
 use tempfile::TempDir;
 
-use super::{Database, Location};
+use super::{Database, Kind, Location, Value};
 
 /// One empty, migrated database; it is gone when this value is dropped.
 #[derive(Debug)]
@@ -52,6 +54,34 @@ async fn postgres(url: &str) -> TestDatabase {
     let database = Database::open(&location).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     TestDatabase { database, engine: "postgres", folder, location, _schema: Some(schema) }
+}
+
+/// The statements that `work` runs on SQLite, each once.
+pub async fn statements_of(work: impl Future<Output = ()>) -> BTreeSet<&'static str> {
+    super::sqlite::noted::statements_of(work).await
+}
+
+/// What a statement reads from its first row to its last: tables, and indexes that are not searched for anything.
+/// SQLite has no statistics here, so a plan is the same for an empty catalog and for a million images.
+pub async fn scans(database: &Database, sql: &str) -> Vec<String> {
+    // A test's own text, kept for as long as the test runs.
+    let explain: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {sql}").into_boxed_str());
+    let rows = database.rows(explain, vec![Value::Null(Kind::Text); 64]).await;
+    let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    let steps: Vec<String> = rows.iter().map(|row| row.get(3).unwrap()).collect();
+    // Rows that the statement itself gives: values, and what an inner statement has found.
+    let is_own = |name: &str| {
+        name == "CONSTANT"
+            || name.ends_with("-ROW")
+            || steps.iter().any(|step| {
+                step.strip_prefix("CO-ROUTINE ").or(step.strip_prefix("MATERIALIZE ")) == Some(name)
+            })
+    };
+    let scanned = |step: &&String| {
+        let name = step.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+        name.is_some_and(|name| !is_own(name))
+    };
+    steps.iter().filter(scanned).cloned().collect()
 }
 
 #[test]

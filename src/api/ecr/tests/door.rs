@@ -39,7 +39,7 @@ pub(super) struct Door {
     pub(super) owner: NewAccessKey,
     pub(super) stranger: NewAccessKey,
     pub(super) engine: &'static str,
-    _test: TestDatabase,
+    pub(super) test: TestDatabase,
 }
 
 /// A door on every engine.
@@ -84,7 +84,7 @@ impl Door {
         let (stranger, owner) = (keys.pop().unwrap(), keys.pop().unwrap());
         let engine = test.engine;
         let services = Services { catalog, identity, guard, sealer, names };
-        Self { services, clock, owner, stranger, engine, _test: test }
+        Self { services, clock, owner, stranger, engine, test }
     }
 
     /// What the owner's root gets: HTTP status and body.

@@ -13,7 +13,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 impl Door {
     /// Uploads a layer with the operations of the API.
-    async fn upload(&self, content: &[u8]) -> Digest {
+    pub(super) async fn upload(&self, content: &[u8]) -> Digest {
         let digest = Digest::sha256_of(content);
         let started = self.good("InitiateLayerUpload", &with(json!({})).to_string()).await;
         let upload = &started["uploadId"];
@@ -28,7 +28,7 @@ impl Door {
     }
 
     /// The repository with the layers of all test images.
-    async fn prepare(&self) {
+    pub(super) async fn prepare(&self) {
         self.good("CreateRepository", &with(json!({})).to_string()).await;
         for content in ["config", "layer"] {
             self.upload(content.as_bytes()).await;
@@ -42,14 +42,14 @@ impl Door {
     }
 
     /// Stores an image that must be accepted; gives its digest.
-    async fn push(&self, manifest: &str, tag: Option<&str>) -> String {
+    pub(super) async fn push(&self, manifest: &str, tag: Option<&str>) -> String {
         let more = tag.map_or_else(|| json!({}), |tag| json!({"imageTag": tag}));
         let (status, answer) = self.put(manifest, more).await;
         assert_eq!(status, 200, "{answer}");
         answer["image"]["imageId"]["imageDigest"].as_str().unwrap().to_owned()
     }
 
-    async fn ask(&self, operation: &str, more: Value) -> Value {
+    pub(super) async fn ask(&self, operation: &str, more: Value) -> Value {
         self.good(operation, &with(more).to_string()).await
     }
 
@@ -59,13 +59,13 @@ impl Door {
 }
 
 /// A request about the repository.
-fn with(mut more: Value) -> Value {
+pub(super) fn with(mut more: Value) -> Value {
     more["repositoryName"] = json!(REPOSITORY);
     more
 }
 
 /// A manifest of the uploaded layers; the number tells images apart.
-fn manifest(number: usize) -> Value {
+pub(super) fn manifest(number: usize) -> Value {
     json!({
         "schemaVersion": 2, "mediaType": media_type::OCI_MANIFEST,
         "config": {"mediaType": media_type::OCI_CONFIG, "digest": Digest::sha256_of(b"config"), "size": 6},

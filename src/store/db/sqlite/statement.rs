@@ -17,6 +17,8 @@ pub(super) fn execute(
     sql: &'static str,
     parameters: &[Value],
 ) -> Result<u64, Error> {
+    #[cfg(test)]
+    super::noted::note(sql);
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, parameters)?;
     let mut rows = statement.raw_query();
@@ -31,6 +33,8 @@ pub(super) fn rows(
     sql: &'static str,
     parameters: &[Value],
 ) -> Result<Vec<Row>, Error> {
+    #[cfg(test)]
+    super::noted::note(sql);
     let mut statement = connection.prepare_cached(sql)?;
     bind(&mut statement, parameters)?;
     let columns = statement.column_count();
