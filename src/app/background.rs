@@ -14,6 +14,8 @@ use crate::environment::SECOND;
 use crate::identity::IdentityRoom;
 use crate::server::Measures;
 
+/// How often uploads that are no longer young get their rows.
+const SETTLE: Duration = Duration::from_secs(10);
 /// How often stored objects are compared with the rows; reads a row per object.
 const COMPARE: Duration = Duration::from_secs(24 * 3600);
 /// How often the scrub looks whether its next round is due.
@@ -41,6 +43,8 @@ impl Background {
         let background = Self { stop: CancellationToken::new(), tasks: TaskTracker::new() };
         let room = catalog.clone();
         background.every(collect_interval, move || collect(room.clone()));
+        let room = catalog.clone();
+        background.every(SETTLE, move || settle(room.clone()));
         let room = catalog.clone();
         background.every(COMPARE, move || compare(room.clone()));
         background.tasks.spawn(scrub_on(catalog.clone(), scrub, background.stop.clone()));
@@ -91,6 +95,12 @@ async fn collect(catalog: Catalog) {
         Ok(collected) if collected == Default::default() => {}
         Ok(collected) => tracing::info!(?collected, "collected"),
         Err(error) => tracing::warn!(%error, "the collector stopped half-way"),
+    }
+}
+
+async fn settle(catalog: Catalog) {
+    if let Err(error) = catalog.settle_uploads().await {
+        tracing::warn!(%error, "uploads that are no longer young could not be given rows");
     }
 }
 

@@ -1,7 +1,8 @@
 //! The collector: removes what nobody needs any more. Runs beside everything else and needs no window.
 //!
 //! ```text
-//! upload   untouched until expires_at            → row, then bytes
+//! upload   untouched until expires_at            → row, then bytes; a young one gets its row here
+//!                                                  (upload/young.rs)
 //! referrer review_after passed, subject gone     → as BatchDeleteImage (image/orphan.rs)
 //! link     review_after passed, no image needs it → row; the blob's own review is due at once
 //! blob     review_after passed, no link           → state 'deleting', then the object, then the row
@@ -84,7 +85,8 @@ impl Catalog {
     /// # Errors
     /// [`Error::Internal`] when the database or the blob store fails; what was removed until then is removed.
     pub async fn collect(&self) -> Result<Collected, Error> {
-        let uploads = self.collect_uploads().await? + self.collect_staged().await?;
+        let young = self.settle_uploads().await?;
+        let uploads = young + self.collect_uploads().await? + self.collect_staged().await?;
         let referrers = self.collect_orphans().await?;
         let links = self.collect_links().await?;
         let blobs = self.collect_blobs().await?;

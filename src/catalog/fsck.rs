@@ -50,6 +50,8 @@ pub enum Kind {
     TagWithoutImage,
     /// An upload has fewer bytes than were acknowledged.
     UploadShort,
+    /// The journal of young uploads cannot be read to its end, and that is more than the trace of a kill.
+    JournalDamaged,
     /// An object without a row: a crash left it, the collector removes it after a week.
     StrayObject,
     /// Bytes of an upload without a row: the collector removes them.
@@ -74,6 +76,7 @@ impl Kind {
             Self::ReferencedImageMissing => "referenced-image-missing",
             Self::TagWithoutImage => "tag-without-image",
             Self::UploadShort => "upload-short",
+            Self::JournalDamaged => "journal-damaged",
             Self::StrayObject => "stray-object",
             Self::StrayUpload => "stray-upload",
             Self::UnknownFile => "unknown-file",

@@ -42,6 +42,7 @@ pub(super) struct ReadCache {
     tags: Cache<String, Stamp, TagPage>,
     layers: Cache<String, (), Bytes>,
     uploads: Cache<String, Stamp, FoundUpload>,
+    repository_ids: Cache<String, Stamp, String>,
 }
 
 impl Default for ReadCache {
@@ -53,6 +54,7 @@ impl Default for ReadCache {
             tags: Cache::bounded(PAGES),
             layers: Cache::bounded(LARGE),
             uploads: Cache::bounded(SMALL),
+            repository_ids: Cache::bounded(SMALL),
         }
     }
 }
@@ -223,30 +225,31 @@ impl Catalog {
         upload: &UploadId,
         load: impl AsyncFnOnce() -> Result<FoundUpload, Error>,
     ) -> Result<FoundUpload, Error> {
-        let Some(stamp) = self.upload_stamp(repository, upload) else { return Box::pin(load()).await };
+        let scopes = (repository_scope(repository), Some(upload_scope(upload)));
+        let Some(stamp) = self.database.stamp(scopes.0, scopes.1) else { return Box::pin(load()).await };
         if let Some(found) = kept(&self.read_cache.uploads, repository, upload.as_str(), stamp) {
             return Ok(found);
         }
         let found = Box::pin(load()).await?;
-        self.keep_upload(repository, upload, stamp, found.clone());
+        let bytes = found.repository_id.len();
+        self.read_cache.uploads.put(key(repository, upload.as_str()), stamp, found.clone(), bytes);
         Ok(found)
     }
 
-    /// What proves the row of an upload.
-    pub(super) fn upload_stamp(&self, repository: &Repository, upload: &UploadId) -> Option<Stamp> {
-        self.database.stamp(repository_scope(repository), Some(upload_scope(upload)))
-    }
-
-    /// Keeps the row of an upload that was read, or written, after `stamp` was taken.
-    pub(super) fn keep_upload(
-        &self,
-        repository: &Repository,
-        upload: &UploadId,
-        stamp: Stamp,
-        found: FoundUpload,
-    ) {
-        let bytes = found.repository_id.len();
-        self.read_cache.uploads.put(key(repository, upload.as_str()), stamp, found, bytes);
+    /// The id of a repository from memory, else from its row.
+    ///
+    /// # Errors
+    /// [`Error::RepositoryNotFound`] when there is none.
+    pub(super) async fn cached_repository_id(&self, repository: &Repository) -> Result<String, Error> {
+        let Some(stamp) = self.database.stamp(repository_scope(repository), None) else {
+            return Box::pin(self.require_repository(repository)).await;
+        };
+        if let Some(id) = kept(&self.read_cache.repository_ids, repository, "", stamp) {
+            return Ok(id);
+        }
+        let id = Box::pin(self.require_repository(repository)).await?;
+        self.read_cache.repository_ids.put(key(repository, ""), stamp, id.clone(), id.len());
+        Ok(id)
     }
 
     /// The bytes of a small layer from memory.

@@ -1,14 +1,14 @@
 //! Uploads: layers being received (ecr.md §4.6, §8.5).
 //!
-//! A row says that an upload exists, where, and until when; how far it has come lies with its bytes in the blob
-//! store, so receiving bytes writes no row. Both image doors use the same functions: a part of `UploadLayerPart`
+//! A row says that an upload exists, where, and until when, unless it is [young]; how far it has come lies with its
+//! bytes in the blob store, so receiving bytes writes no row. Both image doors use the same functions: a part of `UploadLayerPart`
 //! and a chunk of `PATCH` differ only in that parts are counted and have a smallest size.
 //!
 //! Invariants:
 //! * whoever changes an upload holds it and looks its row up *after* that, so that nothing is received into an
 //!   upload that was completed or aborted meanwhile;
-//! * what an answer acknowledges survives the death of the process, and power loss if the row does, which is
-//!   committed without a sync; an interrupted chunk is kept as far as it came, an interrupted or
+//! * what an answer acknowledges survives the death of the process, and power loss if there is a row and it does,
+//!   which is committed without a sync; an interrupted chunk is kept as far as it came, an interrupted or
 //!   wrong part not at all;
 //! * an upload that is not touched for the configured time is gone, also before the collector has removed it.
 //!
@@ -22,6 +22,7 @@ mod complete;
 mod parts;
 #[cfg(test)]
 mod tests;
+mod young;
 
 pub use complete::{Completed, Source};
 pub(in crate::catalog) use complete::{INSERT_LINK, stored_generation};
@@ -30,11 +31,12 @@ use bytes::Bytes;
 use oci::UploadId;
 
 use self::parts::Parts;
+use self::young::Owner;
 use super::read_cache::upload_scope;
 use super::{Catalog, Error, Place, repository_parameters};
 use crate::access::action::{InitiateLayerUpload, UploadLayerPart};
 use crate::access::{Allowed, Repository};
-use crate::store::blob::{self, Append, Appended, Chunks, Held};
+use crate::store::blob::{self, Append, Appended, Chunks, Held, Received, Standing};
 use crate::store::db::Value;
 use crate::{params, transaction};
 
@@ -49,10 +51,6 @@ pub struct Chunk {
     /// Its length in bytes, when the client said so.
     pub length: Option<u64>,
 }
-
-const START: &str = "INSERT INTO upload (id, repository_id, started_at, started_by, expires_at) \
-    SELECT CAST($4 AS TEXT), id, CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS BIGINT) \
-    FROM repository WHERE account = $1 AND region = $2 AND name = $3 RETURNING repository_id";
 
 const FIND: &str = "SELECT u.repository_id, u.expires_at FROM repository r \
     JOIN upload u ON u.repository_id = r.id \
@@ -79,25 +77,17 @@ impl Catalog {
     pub async fn start_upload(&self, allowed: &Allowed<InitiateLayerUpload>) -> Result<UploadId, Error> {
         let text = self.environment.new_id()?;
         let upload = UploadId::parse(&text).map_err(|error| Error::Internal(error.into()))?;
-        let now = self.environment.now();
-        let by = allowed.by();
-        let expires_at = now.saturating_add(self.limits.upload_expiry);
-        let stamp = self.upload_stamp(allowed.resource(), &upload);
-        // Relaxed: whoever loses an unfinished upload to a power cut begins it again.
-        let repository_id = transaction!(self.database, relaxed open => {
-            // A new id: nobody can have kept anything of it.
-            open.touches(&[]);
-            let mut parameters = repository_parameters(allowed.resource());
-            parameters.extend(params![upload.as_str(), now, by.as_str(), expires_at]);
-            let row = open.row(START, parameters).await?;
-            let row = row.ok_or_else(|| Error::RepositoryNotFound(allowed.resource().into()))?;
-            Ok::<_, Error>(row.get::<String>(0)?)
-        })?;
-        if let Some(stamp) = stamp {
-            let found = FoundUpload { repository_id, expires_at };
-            self.keep_upload(allowed.resource(), &upload, stamp, found);
+        let started_at = self.environment.now();
+        let owner = Owner {
+            repository_id: self.cached_repository_id(allowed.resource()).await?,
+            started_at,
+            started_by: allowed.by().as_str().to_owned(),
+            expires_at: started_at.saturating_add(self.limits.upload_expiry),
+        };
+        if self.blobs.begin(&upload, owner.to_bytes())? || self.insert_upload(&upload, &owner).await? {
+            return Ok(upload);
         }
-        Ok(upload)
+        Err(Error::RepositoryNotFound(allowed.resource().into()))
     }
 
     /// How many bytes of an upload are durable.
@@ -138,7 +128,20 @@ impl Catalog {
             note: held.note(),
             keeps_interrupted: true,
         };
-        let (held, appended) = self.append(held, bytes, rules, place(), upload).await?;
+        let before = held.length();
+        let (held, appended) = match held.receive(bytes, rules).await {
+            Ok(Received::All(held, appended)) => (held, appended),
+            Ok(Received::Outgrown(mut outgrown)) => {
+                if let Some(owner) = outgrown.begin_to_settle()
+                    && let Err(error) = self.require_row(allowed.resource(), upload, &owner).await
+                {
+                    drop(outgrown.give_up());
+                    return Err(error);
+                }
+                self.named(outgrown.go_on().await, before, place(), upload).await?
+            }
+            Err(error) => self.named(Err(error), before, place(), upload).await?,
+        };
         if appended.is_complete { Ok(held.length()) } else { Err(Error::BodyInterrupted) }
     }
 
@@ -179,8 +182,11 @@ impl Catalog {
             note: parts.to_note(),
             keeps_interrupted: false,
         };
+        // Parts are counted in the note, which a young upload does not have.
+        let held = self.settle(held, upload, place()).await?;
+        let before = held.length();
         let one = futures_util::stream::iter([Ok(bytes)]);
-        self.append(held, one, rules, place(), upload).await?;
+        self.named(held.append(one, rules).await, before, place(), upload).await?;
         Ok(last)
     }
 
@@ -195,6 +201,9 @@ impl Catalog {
     ) -> Result<(), Error> {
         let held = self.blobs.hold(upload).await?;
         let found = self.find_upload(allowed.resource(), upload).await?;
+        if held.standing() != Standing::Settled {
+            return self.end_young(held, upload).await;
+        }
         transaction!(self.database, freeing open => {
             open.touches(&[upload_scope(upload)]);
             open.execute(DELETE, params![upload.as_str(), found.repository_id.as_str()]).await?;
@@ -206,11 +215,12 @@ impl Catalog {
 
     /// Takes an upload for a change and keeps it alive.
     async fn hold_upload(&self, repository: &Repository, upload: &UploadId) -> Result<Held, Error> {
-        let held = self.blobs.hold(upload).await?;
+        let mut held = self.blobs.hold(upload).await?;
         let found = self.find_upload(repository, upload).await?;
         let now = self.environment.now();
         // One write in half the time of expiry, not one per chunk.
         if found.expires_at.saturating_sub(now) < self.limits.upload_expiry / 2 {
+            held = self.settle(held, upload, repository.into()).await?;
             let expires_at = now.saturating_add(self.limits.upload_expiry);
             transaction!(self.database, relaxed open => {
                 open.touches(&[upload_scope(upload)]);
@@ -222,8 +232,13 @@ impl Catalog {
     }
 
     async fn find_upload(&self, repository: &Repository, upload: &UploadId) -> Result<FoundUpload, Error> {
-        let load = async || self.load_upload(repository, upload).await;
-        let found = self.cached_upload(repository, upload, load).await?;
+        let found = match self.find_young(repository, upload).await? {
+            Some(found) => found,
+            None => {
+                let load = async || self.load_upload(repository, upload).await;
+                self.cached_upload(repository, upload, load).await?
+            }
+        };
         if found.expires_at > self.environment.now() {
             return Ok(found);
         }
@@ -240,17 +255,28 @@ impl Catalog {
         Err(Error::UploadNotFound { place: repository.into(), upload: upload.to_string() })
     }
 
-    /// Appends and gives the store's refusals their names in this room.
-    async fn append(
+    /// Writes the row of a young upload that has outgrown its youth.
+    async fn require_row(
         &self,
-        held: Held,
-        bytes: impl Chunks,
-        rules: Append,
+        repository: &Repository,
+        upload: &UploadId,
+        owner: &[u8],
+    ) -> Result<(), Error> {
+        if self.insert_upload(upload, &Owner::read(owner)?).await? {
+            return Ok(());
+        }
+        Err(Error::UploadNotFound { place: repository.into(), upload: upload.to_string() })
+    }
+
+    /// Gives the store's refusals of bytes their names in this room; `before` is how many the upload had.
+    async fn named(
+        &self,
+        appended: Result<(Held, Appended), blob::Error>,
+        before: u64,
         place: Place,
         upload: &UploadId,
     ) -> Result<(Held, Appended), Error> {
-        let before = held.length();
-        match held.append(bytes, rules).await {
+        match appended {
             Ok(appended) => Ok(appended),
             Err(blob::Error::TooLong { limit }) => Err(Error::LayerTooLarge { place, limit_bytes: limit }),
             Err(blob::Error::WrongLength { received, expected }) => Err(Error::InvalidLayerPartLength {

@@ -9,7 +9,10 @@ use crate::access::testing::{allow, repository};
 use crate::catalog::image::NewImage;
 use crate::catalog::testing::{Room, rooms, whole};
 use crate::catalog::upload::Chunk;
+use crate::catalog::{Catalog, Limits};
+use crate::environment::Environment;
 use crate::params;
+use crate::store::blob::{Blobs, Location};
 
 /// What a check finds, in order.
 async fn found(room: &Room, depth: Depth) -> (Vec<Kind>, Checked) {
@@ -136,6 +139,40 @@ async fn an_upload_that_lost_bytes_is_found() {
         assert_eq!(found(&room, Depth::Shallow).await.0, [Kind::UploadShort]);
         std::fs::remove_file(&data).unwrap();
         assert_eq!(found(&room, Depth::Shallow).await.0, [Kind::UploadShort]);
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_found_and_young_uploads_are_not() {
+    for room in rooms().await {
+        let upload = room.start("app").await.unwrap();
+        room.append("app", &upload, Chunk::default(), whole(b"young")).await.unwrap();
+        let (kinds, checked) = found(&room, Depth::Deep).await;
+        assert_eq!((kinds, checked.uploads), (vec![], 1));
+        let Room { test, catalog, blobs, .. } = room;
+        drop((catalog, blobs));
+        let path = test.folder.path().join("blobs/young-0");
+        let whole = std::fs::read(&path).unwrap();
+        for (journal, expected) in [
+            (&whole[..], vec![]),
+            (&whole[..whole.len() - 1], vec![]),
+            (&[&whole[..whole.len() - 1], b"!"].concat(), vec![Kind::JournalDamaged]),
+        ] {
+            std::fs::write(&path, journal).unwrap();
+            let location = Location::Disk(test.folder.path().join("blobs"));
+            let blobs = std::sync::Arc::new(Blobs::open_to_read(&location).await.unwrap());
+            let environment = Environment::system();
+            let catalog = Catalog::new(test.database.clone(), blobs, environment, Limits::default());
+            let mut kinds = Vec::new();
+            let mut listener = |report: Report<'_>| {
+                if let Report::Finding(finding) = report {
+                    kinds.push(finding.kind);
+                }
+            };
+            catalog.check(Depth::Deep, &mut listener).await.unwrap();
+            assert_eq!(kinds, expected);
+            assert_eq!(std::fs::read(&path).unwrap(), journal, "nothing is changed");
+        }
     }
 }
 

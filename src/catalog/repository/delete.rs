@@ -30,7 +30,7 @@ impl Catalog {
     ) -> Result<StoredRepository, Error> {
         let address = allowed.resource();
         let review_after = self.environment.now().saturating_add(self.limits.blob_grace);
-        transaction!(self.database, freeing open => {
+        let (id, deleted) = transaction!(self.database, freeing open => {
             open.touches(&[repository_scope(address)]);
             let row = open.row(REPOSITORY_ID, repository_parameters(address)).await?;
             let id: String = row.ok_or_else(|| not_found(address))?.get(0)?;
@@ -41,7 +41,9 @@ impl Catalog {
             }
             open.execute_long(REVIEW_BLOBS, params![id.as_str(), review_after]).await?;
             open.execute_long(DELETE, params![id.as_str()]).await?;
-            Ok::<_, Error>(deleted)
-        })
+            Ok::<_, Error>((id, deleted))
+        })?;
+        self.end_young_of(&id).await;
+        Ok(deleted)
     }
 }

@@ -14,8 +14,8 @@ use crate::access::action::CompleteLayerUpload;
 use crate::catalog::content::Placed;
 use crate::catalog::read_cache::{blob_scope, upload_scope};
 use crate::catalog::{Catalog, Error, Place};
-use crate::store::blob::{Generation, Held, Verified};
-use crate::store::db::Transaction;
+use crate::store::blob::{Generation, Held, Standing, Verified};
+use crate::store::db::{self, Transaction};
 use crate::{params, transaction};
 
 /// How often the object that was relied upon may vanish before the client is asked to try again.
@@ -126,6 +126,11 @@ impl Catalog {
                 return Err(Error::LayerPartTooSmall { place: repository.into() });
             }
         }
+        // What an interrupted request has left may be too long for a row.
+        let held = match held.small_bytes() {
+            Some(_) => held,
+            None => self.settle(held, upload, repository.into()).await?,
+        };
         let verified = held.verify(digests).await?;
         let verified = verified.ok_or_else(|| Error::InvalidLayer { place: repository.into() })?;
         let was_present =
@@ -142,7 +147,7 @@ impl Catalog {
         upload: &UploadId,
         place: Place,
     ) -> Result<bool, Error> {
-        let small = held.small_bytes();
+        let (small, standing) = (held.small_bytes(), held.standing());
         let mut must_look = small.is_none();
         for _ in 0..ATTEMPTS {
             let (whole, damaged) = if must_look { self.look_for(verified).await? } else { (None, None) };
@@ -163,7 +168,7 @@ impl Catalog {
                     Plan::Ours { generation, content, instead_of: damaged }
                 }
             };
-            let outcome = self.commit_layer(verified, &plan, repository_id, upload).await?;
+            let outcome = self.commit_layer(verified, &plan, repository_id, (upload, standing)).await?;
             // A failed commit may have been kept by the database, so only a known outcome removes objects.
             match (outcome, plan) {
                 (Outcome::Linked { was_present, unneeded }, _) => {
@@ -208,7 +213,7 @@ impl Catalog {
         verified: &Verified,
         plan: &Plan,
         repository_id: &str,
-        upload: &UploadId,
+        (upload, standing): (&UploadId, Standing),
     ) -> Result<Outcome, Error> {
         let now = self.environment.now();
         let review_after = now.saturating_add(self.limits.blob_grace);
@@ -216,7 +221,10 @@ impl Catalog {
         let size = i64::try_from(verified.size_bytes()).map_err(|error| Error::Internal(error.into()))?;
         transaction!(self.database, open => {
             open.touches(&[blob_scope(verified.digest()), upload_scope(upload)]);
-            if open.execute(DELETE, params![upload.as_str(), repository_id]).await? == 0 {
+            if standing != Standing::Young
+                && open.execute(DELETE, params![upload.as_str(), repository_id]).await? == 0
+                && standing == Standing::Settled
+            {
                 return Ok(Outcome::NoUpload);
             }
             let mut unneeded = Vec::new();
@@ -262,7 +270,12 @@ impl Catalog {
             let was_present = !was_empty
                 && !is_new
                 && open.row(LINK, params![repository_id, number]).await?.is_some();
-            open.execute(INSERT_LINK, params![repository_id, number, now, review_after]).await?;
+            let link = open.execute(INSERT_LINK, params![repository_id, number, now, review_after]).await;
+            // Only the repository can be missing; a row of the upload would have gone with it.
+            if link.as_ref().is_err_and(db::Error::is_missing_reference) {
+                return Err(Stop::NoUpload);
+            }
+            link?;
             Ok(Outcome::Linked { was_present, unneeded })
         })
         .or_else(Stop::into_outcome)
@@ -320,13 +333,14 @@ async fn put_content(
 /// Why a commit was given up: the transaction must be undone, which only an error does.
 enum Stop {
     Look,
+    NoUpload,
     Failed(Error),
 }
 
 impl Stop {
     fn is_retryable(&self) -> bool {
         match self {
-            Self::Look => false,
+            Self::Look | Self::NoUpload => false,
             Self::Failed(error) => error.is_retryable(),
         }
     }
@@ -334,6 +348,7 @@ impl Stop {
     fn into_outcome(self) -> Result<Outcome, Error> {
         match self {
             Self::Look => Ok(Outcome::Look),
+            Self::NoUpload => Ok(Outcome::NoUpload),
             Self::Failed(error) => Err(error),
         }
     }
@@ -349,4 +364,32 @@ impl<E: Into<Error>> From<E> for Stop {
 pub(in crate::catalog) fn stored_generation(text: &str) -> Result<Generation, Error> {
     Generation::parse(text)
         .ok_or_else(|| crate::store::db::Error::Corrupt(format!("{text:?} is no generation")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::testing::{rooms, whole};
+    use crate::catalog::upload::Chunk;
+
+    /// The repository was there when the request looked, and its deletion was committed before the layer was.
+    #[tokio::test]
+    async fn nothing_is_completed_into_a_repository_that_went_at_that_moment() {
+        for room in rooms().await {
+            let upload = room.start("app").await.unwrap();
+            room.append("app", &upload, Chunk::default(), whole(b"bytes")).await.unwrap();
+            let held = room.blobs.hold(&upload).await.unwrap();
+            let verified = held.verify(&[Digest::sha256_of(b"bytes")]).await.unwrap().unwrap();
+            for standing in [Standing::Young, Standing::Settling, Standing::Settled] {
+                let content = Content::Row(Bytes::from_static(b"bytes"));
+                let plan =
+                    Plan::Ours { generation: Generation::from_random([1; 8]), content, instead_of: None };
+                let outcome = room.catalog.commit_layer(&verified, &plan, "gone", (&upload, standing)).await;
+                assert!(matches!(outcome, Ok(Outcome::NoUpload)), "{} {standing:?}", room.test.engine);
+                for table in ["SELECT COUNT(*) FROM blob", "SELECT COUNT(*) FROM blob_content"] {
+                    assert_eq!(room.count(table).await, 0, "{table}");
+                }
+            }
+        }
+    }
 }

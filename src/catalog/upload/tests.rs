@@ -340,6 +340,11 @@ async fn an_upload_that_is_over_is_unknown_to_the_next_request() {
         for upload in [&completed, &aborted, &expired, &moved] {
             room.append("app", upload, Chunk::default(), whole(b"bytes")).await.unwrap();
         }
+        room.clock.advance(31 * SECOND);
+        assert_eq!(room.catalog.settle_uploads().await.unwrap(), 0);
+        for upload in [&completed, &aborted, &expired, &moved] {
+            assert_eq!(length(&room, "app", upload).await.unwrap(), 5);
+        }
         room.complete("app", &completed, &digests, Source::Stream).await.unwrap();
         abort(&room, "app", &aborted).await.unwrap();
         let rename = "UPDATE upload SET repository_id = 'other' WHERE id = $1";
@@ -353,5 +358,128 @@ async fn an_upload_that_is_over_is_unknown_to_the_next_request() {
         assert_eq!(room.catalog.collect().await.unwrap().uploads, 2);
         assert!(is_unknown(length(&room, "app", &expired).await.unwrap_err()));
         assert_eq!(room.staged(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_young_upload_has_neither_row_nor_file_until_it_is_half_a_minute_old() {
+    for room in rooms().await {
+        let rows = async || room.count("SELECT COUNT(*) FROM upload").await;
+        let digests = [Digest::sha256_of(b"bytes and more")];
+        let (young, old) = (room.start("app").await.unwrap(), room.start("app").await.unwrap());
+        let empty = room.start("app").await.unwrap();
+        for upload in [&young, &old] {
+            room.append("app", upload, at(0), whole(b"bytes")).await.unwrap();
+            room.append("app", upload, at(5), whole(b" and more")).await.unwrap();
+            assert_eq!(length(&room, "app", upload).await.unwrap(), 14);
+        }
+        assert_eq!((rows().await, room.staged()), (0, 0));
+        assert!(!room.complete("app", &young, &digests, Source::Stream).await.unwrap().was_present);
+        assert_eq!(room.catalog.collect().await.unwrap().uploads, 0);
+        assert_eq!((rows().await, room.staged()), (0, 0));
+        room.clock.advance(30 * SECOND);
+        assert_eq!(room.catalog.settle_uploads().await.unwrap(), 0);
+        assert_eq!((rows().await, room.staged(), room.blobs.young_uploads().len()), (2, 1, 0));
+        assert_eq!(length(&room, "app", &old).await.unwrap(), 14);
+        assert!(room.complete("app", &old, &digests, Source::Stream).await.unwrap().was_present);
+        abort(&room, "app", &empty).await.unwrap();
+        assert_eq!((rows().await, room.staged()), (0, 0));
+        assert_eq!(room.pull("app", &digests[0]).await.unwrap(), b"bytes and more");
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_grows_or_comes_in_parts_gets_its_row_first() {
+    for room in rooms().await {
+        let rows = async || room.count("SELECT COUNT(*) FROM upload").await;
+        let bytes = vec![7; 70_000];
+        let (at_once, later, by_parts) = (
+            room.start("app").await.unwrap(),
+            room.start("app").await.unwrap(),
+            room.start("app").await.unwrap(),
+        );
+        room.append("app", &at_once, at(0), whole(&bytes)).await.unwrap();
+        assert_eq!(rows().await, 1);
+        room.append("app", &later, at(0), whole(&bytes[..60_000])).await.unwrap();
+        assert_eq!(rows().await, 1);
+        let result = room.append("app", &later, Chunk::default(), broken(&bytes[60_000..])).await;
+        assert!(matches!(result, Err(Error::BodyInterrupted)));
+        assert_eq!((rows().await, length(&room, "app", &later).await.unwrap()), (2, 70_000));
+        room.part(&by_parts, (0, 4), b"12345".to_vec()).await.unwrap();
+        assert_eq!((rows().await, room.blobs.young_uploads().len()), (3, 0));
+        for (upload, bytes, source) in [
+            (&at_once, &bytes[..], Source::Stream),
+            (&later, &bytes, Source::Stream),
+            (&by_parts, b"12345", Source::Parts),
+        ] {
+            room.complete("app", upload, &[Digest::sha256_of(bytes)], source).await.unwrap();
+        }
+        assert_eq!((rows().await, room.staged()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_young_upload_goes_with_its_repository() {
+    use crate::access::action::DeleteRepository;
+    for room in rooms().await {
+        let digests = [Digest::sha256_of(b"bytes")];
+        let (known, unknown) = (room.start("app").await.unwrap(), room.start("app").await.unwrap());
+        for upload in [&known, &unknown] {
+            room.append("app", upload, at(0), whole(b"bytes")).await.unwrap();
+        }
+        room.catalog.delete_repository(&allow::<DeleteRepository>(repository("app")), false).await.unwrap();
+        assert_eq!(room.blobs.young_uploads(), []);
+        let missing = |error| matches!(error, Error::RepositoryNotFound(_));
+        assert!(missing(room.append("app", &known, at(5), whole(b"x")).await.unwrap_err()));
+        assert!(missing(abort(&room, "app", &known).await.unwrap_err()));
+        // Made anew, it is another one; and one that went by another node is noticed too.
+        room.add_repository("app").await;
+        let left = room.start("app").await.unwrap();
+        room.append("app", &left, at(0), whole(b"bytes")).await.unwrap();
+        room.write("UPDATE repository SET id = 'again' WHERE id = $1", params!["app"]).await;
+        let is_unknown = |error| matches!(error, Error::UploadNotFound { .. });
+        for upload in [&known, &left] {
+            assert!(is_unknown(room.append("app", upload, at(5), whole(b"x")).await.unwrap_err()));
+            assert!(is_unknown(room.append("app", upload, at(5), whole(&[0; 70_000])).await.unwrap_err()));
+            assert!(is_unknown(room.complete("app", upload, &digests, Source::Stream).await.unwrap_err()));
+            assert!(is_unknown(length(&room, "app", upload).await.unwrap_err()));
+        }
+        room.clock.advance(31 * SECOND);
+        assert_eq!(room.catalog.settle_uploads().await.unwrap(), 1);
+        assert_eq!((room.blobs.young_uploads().len(), room.staged()), (0, 0));
+        assert_eq!(room.count("SELECT COUNT(*) FROM blob").await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_end_a_young_upload_one_does() {
+    for room in rooms().await {
+        let room = Arc::new(room);
+        for round in 0..20_u8 {
+            let bytes = vec![round; 3000];
+            let upload = room.start("app").await.unwrap();
+            room.append("app", &upload, at(0), whole(&bytes)).await.unwrap();
+            room.clock.advance(31 * SECOND);
+            let clients: Vec<_> = (0..6)
+                .map(|number| {
+                    let (room, upload, digest) =
+                        (Arc::clone(&room), upload.clone(), Digest::sha256_of(&bytes));
+                    tokio::spawn(async move {
+                        match number {
+                            0 => abort(&room, "app", &upload).await.is_ok(),
+                            1 => room.catalog.settle_uploads().await.map(|_| false).unwrap(),
+                            _ => room.complete("app", &upload, &[digest], Source::Stream).await.is_ok(),
+                        }
+                    })
+                })
+                .collect();
+            let mut succeeded = 0;
+            for client in clients {
+                succeeded += usize::from(client.await.unwrap());
+            }
+            assert_eq!(succeeded, 1);
+            assert_eq!(room.count("SELECT COUNT(*) FROM upload").await, 0);
+            assert_eq!((room.staged(), room.blobs.young_uploads().len()), (0, 0));
+        }
     }
 }

@@ -4,6 +4,7 @@ mod crash;
 mod objects;
 mod power;
 mod uploads;
+mod young;
 
 use bytes::Bytes;
 use futures_util::stream;

@@ -10,7 +10,8 @@
 //! ├── boot                                      the boot of the machine in which it was last opened
 //! ├── blobs/sha256/ab/<64 hex>.<generation>     one stored object, immutable once it has this name
 //! ├── blobs/sha512/ab/<128 hex>.<generation>
-//! └── uploads/<id>.{data,state}                 bytes being received; their length and hash state, above 64 KiB
+//! ├── uploads/<id>.{data,state}                 bytes being received; their length and hash state, above 64 KiB
+//! └── young-0, young-1                          journals of young uploads, which have neither files nor rows
 //! ```
 //!
 //! INVARIANT: bytes that [`Held::append`] has acknowledged survive kill -9. After a power cut an upload has what it
@@ -44,11 +45,11 @@ use oci::{Digest, UploadId};
 use super::reserve::Reserve;
 
 pub use disk::{
-    Append, Appended, Held, Inspection, Reader, Step, Through, Verdict, Verified, WINDOW_BYTES, Window,
-    read_now,
+    Append, Appended, Held, Inspection, Outgrown, Reader, Received, Standing, Step, Through, Verdict,
+    Verified, WINDOW_BYTES, Window, read_now,
 };
 pub use error::Error;
-pub use object::{Generation, Object, Shortfall, Stored};
+pub use object::{Generation, Object, Shortfall, Stored, YoungUpload};
 
 /// What can end a body half-way: the client went away, or sent something that is no HTTP.
 pub type Interruption = std::io::Error;
@@ -140,6 +141,52 @@ impl Blobs {
         Ok(Self { backend: Backend::Disk(disk::Disk::open(root, disk::Boot::new(boot)).await?) })
     }
 
+    /// Begins an upload with a new id as a *young* one: it needs no row for as long as it has no note, is small, and
+    /// its room does not [settle](Held::give_files) it. `owner` is what the room has to know of it, a few hundred bytes.
+    /// False when there are too many: then it needs its row now.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`]
+    pub fn begin(&self, upload: &UploadId, owner: Bytes) -> Result<bool, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.begin(upload, owner),
+        }
+    }
+
+    /// What was said when an upload [began](Self::begin); `None` for one that is not young.
+    #[must_use]
+    pub fn owner_of_young(&self, upload: &UploadId) -> Option<Bytes> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.owner_of_young(upload),
+        }
+    }
+
+    /// All young uploads, in no order.
+    #[must_use]
+    pub fn young_uploads(&self) -> Vec<YoungUpload> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.young_uploads(),
+        }
+    }
+
+    /// The journals of young uploads that were found damaged when the store was opened: name, and bytes that count.
+    #[must_use]
+    pub fn damaged_journals(&self) -> &[(String, u64)] {
+        match &self.backend {
+            Backend::Disk(disk) => disk.damaged_journals(),
+        }
+    }
+
+    /// As [`Self::hold`], for who does not wait: `None` while somebody else holds it.
+    ///
+    /// # Errors
+    /// [`Error::Io`]
+    pub async fn hold_now(&self, upload: &UploadId) -> Result<Option<Held>, Error> {
+        match &self.backend {
+            Backend::Disk(disk) => disk.hold_now(upload).await,
+        }
+    }
+
     /// Takes the one right to change an upload; it ends when the value is dropped. An upload that has received
     /// nothing needs no preparation: its files come with its first bytes.
     ///
@@ -203,7 +250,7 @@ impl Blobs {
         }
     }
 
-    /// All uploads of which bytes are kept, in no order.
+    /// All uploads that have files, in no order; young ones have none that count.
     ///
     /// # Errors
     /// [`Error::Io`]

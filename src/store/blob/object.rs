@@ -50,6 +50,17 @@ pub struct Stored {
     pub changed_at: i64,
 }
 
+/// An upload that has no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YoungUpload {
+    /// Its id.
+    pub id: oci::UploadId,
+    /// What was said when it began.
+    pub owner: bytes::Bytes,
+    /// Bytes that it has received.
+    pub length: u64,
+}
+
 /// An upload with fewer bytes than its state counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortfall {

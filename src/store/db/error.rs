@@ -67,6 +67,18 @@ impl Error {
         matches!(code, Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase))
     }
 
+    /// Whether a statement was refused because a row that it refers to is not there.
+    #[must_use]
+    pub fn is_missing_reference(&self) -> bool {
+        let Self::Engine(cause) = self else { return false };
+        if let Some(rusqlite::Error::SqliteFailure(failure, _)) = cause.downcast_ref::<rusqlite::Error>() {
+            return failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY;
+        }
+        let cause = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        // foreign_key_violation
+        cause.and_then(sqlx::error::DatabaseError::code).as_deref() == Some("23503")
+    }
+
     /// Whether a statement named a table that is not there.
     pub(super) fn is_missing_table(&self) -> bool {
         let Self::Engine(cause) = self else { return false };

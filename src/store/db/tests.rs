@@ -31,6 +31,20 @@ fn locations_parse() {
 }
 
 #[tokio::test]
+async fn a_row_that_refers_to_nothing_is_told_apart() {
+    const INSERT: &str = "INSERT INTO upload (id, repository_id, started_at, started_by, expires_at) \
+        VALUES ($1, $2, $3, 'me', 1)";
+    for test in databases().await {
+        for (number, is_missing) in [(Some(1_i64), true), (None, false)] {
+            let mut open = test.database.begin(Durability::Durable).await.unwrap();
+            let error = open.execute(INSERT, params!["u", "nowhere", number]).await.unwrap_err();
+            assert_eq!(error.is_missing_reference(), is_missing, "{}: {error}", test.engine);
+            assert!(!error.is_retryable());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_transaction_leaves_nothing() {
     for test in databases().await {
         let database = test.database.clone();

@@ -4,7 +4,8 @@
 //! power cut takes an upload back to its last durable record, and the client hears that offset.
 //!
 //! A body of up to 64 KiB is collected and then written by the request's own task: handing it to a thread costs as
-//! much as writing it. For a longer one the request's task [collects](super::collect) batches and a task of its own
+//! much as writing it. A young upload takes it into its journal, for as long as it is small; then it waits for its row.
+//! For a longer one the request's task [collects](super::collect) batches and a task of its own
 //! [writes](super::write) them. When a request is given up half-way (its client is gone) what came is still written
 //! and counted, and the hold is released after that and not before.
 
@@ -42,8 +43,50 @@ pub struct Appended {
     pub is_complete: bool,
 }
 
+/// How far [`Held::receive`] went.
+#[derive(Debug)]
+pub enum Received<C> {
+    /// To the end of the request.
+    All(Held, Appended),
+    /// To the moment at which a young upload has to be settled.
+    Outgrown(Outgrown<C>),
+}
+
+/// A request whose bytes a young upload does not take. Its room writes the row and then [goes on](Self::go_on);
+/// dropping it is the same as an interruption.
+#[derive(Debug)]
+pub struct Outgrown<C> {
+    short: Short,
+    chunks: C,
+    /// Whether the request is complete, once it is over.
+    end: Option<bool>,
+}
+
 impl Held {
-    /// Appends the bytes of one request to the upload and returns when they survive the end of the process.
+    /// Receives the bytes of one request as [`Self::append`] does, unless a young upload has to be settled for them.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn receive<C: Chunks>(self, mut chunks: C, rules: Append) -> Result<Received<C>, Error> {
+        self.inner.require_room()?;
+        let mut short = Short { held: Some(self), pieces: Pieces::default(), rules };
+        let mut end = None;
+        while end.is_none() && short.pieces.length() <= SMALL_BYTES {
+            match chunks.next().await {
+                Some(Ok(bytes)) => short.pieces.push(bytes),
+                Some(Err(_)) => end = Some(false),
+                None => end = Some(true),
+            }
+        }
+        if short.outgrows() {
+            return Ok(Received::Outgrown(Outgrown { short, chunks, end }));
+        }
+        let (held, appended) = short.go_on(chunks, end).await?;
+        Ok(Received::All(held, appended))
+    }
+
+    /// Appends the bytes of one request to the upload and returns when they survive the end of the process. A young
+    /// upload that grows too large is settled, so its row must be there.
     ///
     /// Dropping the future is the same as an interruption. The bytes of an interrupted request are kept when
     /// `rules` say so, and then [`Appended::is_complete`] is false.
@@ -51,23 +94,11 @@ impl Held {
     /// # Errors
     /// [`Error::TooLong`], [`Error::WrongLength`], [`Error::Full`], [`Error::Io`]: the upload is as long as
     /// before then. [`Error::Lost`]: it is gone.
-    pub async fn append(self, mut chunks: impl Chunks, rules: Append) -> Result<(Self, Appended), Error> {
-        self.inner.require_room()?;
-        let mut short = Short { held: Some(self), pieces: Pieces::default(), rules };
-        loop {
-            match chunks.next().await {
-                Some(Ok(bytes)) => {
-                    short.pieces.push(bytes);
-                    if short.pieces.length() > SMALL_BYTES {
-                        break;
-                    }
-                }
-                Some(Err(_)) => return short.end(false),
-                None => return short.end(true),
-            }
+    pub async fn append(self, chunks: impl Chunks, rules: Append) -> Result<(Self, Appended), Error> {
+        match self.receive(chunks, rules).await? {
+            Received::All(held, appended) => Ok((held, appended)),
+            Received::Outgrown(outgrown) => outgrown.go_on().await,
         }
-        let (held, first) = short.into_parts()?;
-        held.append_long(first, chunks, rules).await
     }
 
     async fn append_long(
@@ -110,7 +141,34 @@ async fn collect(collector: &mut Collector, first: Bytes, chunks: &mut impl Chun
     }
 }
 
+impl<C: Chunks> Outgrown<C> {
+    /// As [`Held::begin_to_settle`].
+    pub fn begin_to_settle(&mut self) -> Option<Bytes> {
+        self.short.held.as_mut().and_then(Held::begin_to_settle)
+    }
+
+    /// Settles the upload, whose row is there now, and receives the rest.
+    ///
+    /// # Errors
+    /// As [`Held::append`].
+    pub async fn go_on(mut self) -> Result<(Held, Appended), Error> {
+        if let Some(held) = &mut self.short.held
+            && let Err(error) = held.give_files()
+        {
+            drop(self.give_up());
+            return Err(error);
+        }
+        self.short.go_on(self.chunks, self.end).await
+    }
+
+    /// The upload as it was before the request, of which nothing is kept.
+    pub fn give_up(mut self) -> Option<Held> {
+        self.short.held.take()
+    }
+}
+
 /// The bytes of a request that may yet end within [`SMALL_BYTES`]. Dropping it is an interruption.
+#[derive(Debug)]
 struct Short {
     held: Option<Held>,
     pieces: Pieces,
@@ -118,6 +176,27 @@ struct Short {
 }
 
 impl Short {
+    /// Whether a young upload cannot take the bytes.
+    fn outgrows(&self) -> bool {
+        let Some(Held { inner, upload, content: Content::Young(known), .. }) = &self.held else {
+            return false;
+        };
+        let more = self.pieces.length();
+        self.rules.note != 0
+            || known.bytes.len() + more > SMALL_BYTES
+            || (more > 0 && !inner.young.has_room(upload, more))
+    }
+
+    /// Appends what has come and, when that is not all, the rest.
+    async fn go_on(self, chunks: impl Chunks, end: Option<bool>) -> Result<(Held, Appended), Error> {
+        if let Some(is_complete) = end {
+            return self.end(is_complete);
+        }
+        let rules = self.rules;
+        let (held, first) = self.into_parts()?;
+        held.append_long(first, chunks, rules).await
+    }
+
     fn into_parts(mut self) -> Result<(Held, Bytes), Error> {
         let held = self.held.take().ok_or_else(gone)?;
         Ok((held, std::mem::take(&mut self.pieces).joined()))
@@ -146,7 +225,7 @@ fn gone() -> Error {
 }
 
 /// Pieces of one body, copied only when there are several.
-#[derive(Default)]
+#[derive(Debug, Default)]
 enum Pieces {
     #[default]
     None,
@@ -214,6 +293,10 @@ impl Held {
             return Ok(Appended { received: 0, is_complete });
         }
         if bytes.is_empty() {
+            return Ok(Appended { received, is_complete });
+        }
+        if let Content::Young(known) = &mut self.content {
+            *known = self.inner.young.append(&self.upload, before, bytes).map_err(failed())?;
             return Ok(Appended { received, is_complete });
         }
         let is_small = rules.note == 0 && before + received <= SMALL_BYTES as u64;

@@ -33,6 +33,11 @@ impl Layout {
         self.root.join("boot")
     }
 
+    /// One of the two journals of young uploads.
+    pub(super) fn journal(&self, number: u8) -> PathBuf {
+        self.root.join(format!("young-{number}"))
+    }
+
     pub(super) fn blobs(&self) -> PathBuf {
         self.root.join("blobs")
     }

@@ -21,6 +21,7 @@ mod sweep;
 mod upload;
 mod window;
 mod write;
+mod young;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -29,18 +30,21 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use oci::{Digest, UploadId};
 
-use super::{Error, Generation, Object};
+use super::{Error, Generation, Object, YoungUpload};
 use crate::store::reserve::Reserve;
 use layout::Layout;
+use tokio::sync::OwnedMutexGuard;
 
-pub use append::{Append, Appended};
+pub use append::{Append, Appended, Outgrown, Received};
 pub(super) use boot::Boot;
 pub use inspect::{Inspection, Step, Through};
 pub use read::{Reader, Verdict};
 pub use upload::{Held, Verified};
 pub use window::{WINDOW_BYTES, Window, read_now};
+pub use young::Standing;
 
 /// How long one request waits for another that holds the same upload: long enough for the end of a broken
 /// connection to be noticed, short enough for a client to hear of it. Tests have less time.
@@ -62,6 +66,7 @@ struct Inner {
     holds: Mutex<HashMap<UploadId, Weak<tokio::sync::Mutex<()>>>>,
     known: known::Known,
     lost: lost::Lost,
+    young: young::Young,
     /// Set once, when there is one; see [`Reserve`].
     reserve: OnceLock<Arc<Reserve>>,
     buffers: Arc<buffers::Buffers>,
@@ -80,12 +85,15 @@ impl Disk {
             let (known, lost, buffers) = (known::Known::default(), lost::Lost::default(), Arc::default());
             let (holds, reserve) = (Mutex::default(), OnceLock::new());
             let refuses_direct = AtomicBool::new(false);
+            let young = boot.is_in(&layout.boot()).and_then(|is_same| young::Young::open(&layout, is_same));
+            let young = young.map_err(Error::io("read the journal of young uploads"))?;
             let inner = Inner {
                 layout,
                 boot,
                 holds,
                 known,
                 lost,
+                young,
                 reserve,
                 buffers,
                 refuses_direct,
@@ -104,9 +112,40 @@ impl Disk {
         let _ = self.inner.reserve.set(reserve);
     }
 
+    pub(super) fn begin(&self, upload: &UploadId, owner: Bytes) -> Result<bool, Error> {
+        self.inner.require_room()?;
+        self.inner.young.begin(upload, owner).map_err(Error::io("begin an upload"))
+    }
+
+    pub(super) fn owner_of_young(&self, upload: &UploadId) -> Option<Bytes> {
+        self.inner.young.get(upload).map(|known| known.owner)
+    }
+
+    pub(super) fn young_uploads(&self) -> Vec<YoungUpload> {
+        let all = self.inner.young.list().into_iter();
+        all.map(|(id, known)| YoungUpload { id, owner: known.owner, length: known.bytes.len() as u64 })
+            .collect()
+    }
+
+    pub(super) fn damaged_journals(&self) -> &[(String, u64)] {
+        self.inner.young.damage()
+    }
+
+    /// As [`Self::hold`], for who does not wait: `None` while somebody else holds it.
+    pub(super) async fn hold_now(&self, upload: &UploadId) -> Result<Option<Held>, Error> {
+        match self.inner.hold_of(upload).try_lock_owned() {
+            Ok(guard) => self.load(upload, guard).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(super) async fn hold(&self, upload: &UploadId) -> Result<Held, Error> {
         let mutex = self.inner.hold_of(upload);
         let guard = tokio::time::timeout(HOLD_PATIENCE, mutex.lock_owned()).await.map_err(|_| Error::Busy)?;
+        self.load(upload, guard).await
+    }
+
+    async fn load(&self, upload: &UploadId, guard: OwnedMutexGuard<()>) -> Result<Held, Error> {
         self.inner.bury(upload)?;
         match Held::load_small(&self.inner, upload, guard)? {
             Ok(held) => Ok(held),
@@ -118,6 +157,9 @@ impl Disk {
     }
 
     pub(super) async fn length(&self, upload: &UploadId) -> Result<u64, Error> {
+        if let Some(known) = self.inner.young.get(upload) {
+            return Ok(known.bytes.len() as u64);
+        }
         let (inner, upload) = (Arc::clone(&self.inner), upload.clone());
         blocking("read the state of an upload", move || {
             if inner.is_lost(&upload) {

@@ -10,7 +10,7 @@ use oci::UploadId;
 use rustix::fs::FlockOperation;
 
 use super::layout::{self, ALGORITHMS, Layout};
-use super::{Boot, Disk, Inner, blocking, files, known, lost, state};
+use super::{Boot, Disk, Inner, blocking, files, known, lost, state, young};
 use crate::store::blob::{Error, Shortfall};
 
 impl Disk {
@@ -31,8 +31,20 @@ impl Disk {
             let (known, lost) = (known::Known::default(), lost::Lost::default());
             let (holds, reserve) = (Mutex::default(), OnceLock::new());
             let (buffers, refuses_direct) = (Arc::default(), AtomicBool::new(false));
-            let inner =
-                Inner { layout, boot, holds, known, lost, reserve, buffers, refuses_direct, _lock: lock };
+            let young = boot.is_in(&layout.boot()).and_then(|is_same| young::Young::read(&layout, is_same));
+            let young = young.map_err(Error::io("read the journal of young uploads"))?;
+            let inner = Inner {
+                layout,
+                boot,
+                holds,
+                known,
+                lost,
+                young,
+                reserve,
+                buffers,
+                refuses_direct,
+                _lock: lock,
+            };
             Ok(Self { inner: Arc::new(inner) })
         })
         .await
@@ -84,7 +96,9 @@ impl Inner {
             }
             Ok(())
         };
-        look(layout.root(), &|name| matches!(name, "lock" | "boot" | "blobs" | "uploads"))?;
+        look(layout.root(), &|name| {
+            matches!(name, "lock" | "boot" | "blobs" | "uploads" | "young-0" | "young-1")
+        })?;
         look(&layout.uploads(), &|name| name == "probe" || layout::parse_upload(name).is_some())?;
         look(&layout.blobs(), &|name| ALGORITHMS.iter().any(|known| known.as_str() == name))?;
         for algorithm in ALGORITHMS {

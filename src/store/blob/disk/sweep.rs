@@ -15,14 +15,16 @@ use crate::store::blob::{Error, Object, Stored};
 
 impl Disk {
     pub(in crate::store::blob) async fn uploads(&self) -> Result<Vec<UploadId>, Error> {
-        let folder = self.inner.layout.uploads();
+        let inner = Arc::clone(&self.inner);
         blocking("list uploads", move || {
             let mut found = HashSet::new();
-            each_entry(&folder, |entry| {
+            each_entry(&inner.layout.uploads(), |entry| {
                 found.extend(entry.file_name().to_str().and_then(layout::parse_upload));
                 Ok(())
             })
             .map_err(Error::io("list uploads"))?;
+            // After the listing: one that is settled has its row by then.
+            found.retain(|upload| inner.young.get(upload).is_none());
             Ok(found.into_iter().collect())
         })
         .await

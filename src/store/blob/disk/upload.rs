@@ -10,6 +10,7 @@ use oci::{Algorithm, Digest, Hasher, UploadId};
 use tokio::sync::OwnedMutexGuard;
 
 use super::state::{self, Found, Record};
+use super::young::Known;
 use super::{Inner, blocking, files};
 use crate::store::blob::{Error, Generation};
 
@@ -36,6 +37,8 @@ pub struct Held {
 )]
 #[derive(Debug)]
 pub(super) enum Content {
+    /// A young upload: all of it is in memory and in the journal.
+    Young(Known),
     /// At most [`SMALL_BYTES`] and no note; there is no file before the first byte.
     Small { bytes: Bytes, data: Option<File> },
     /// Anything else.
@@ -113,10 +116,11 @@ impl Held {
         guard: OwnedMutexGuard<()>,
     ) -> Result<Result<Self, OwnedMutexGuard<()>>, Error> {
         let failed = || Error::io("open an upload");
-        if inner.layout.state(upload).try_exists().map_err(failed())? {
-            return Ok(Err(guard));
-        }
-        let content = small(&inner.layout.data(upload)).map_err(failed())?;
+        let content = match inner.young.get(upload) {
+            Some(known) => Content::Young(known),
+            None if inner.layout.state(upload).try_exists().map_err(failed())? => return Ok(Err(guard)),
+            None => small(&inner.layout.data(upload)).map_err(failed())?,
+        };
         Ok(Ok(Self { inner: Arc::clone(inner), upload: upload.clone(), content, _guard: guard }))
     }
 
@@ -149,6 +153,8 @@ impl Held {
     #[must_use]
     pub fn small_bytes(&self) -> Option<Bytes> {
         match &self.content {
+            // An interrupted request may have left more.
+            Content::Young(known) => (known.bytes.len() <= SMALL_BYTES).then(|| known.bytes.clone()),
             Content::Small { bytes, .. } => Some(bytes.clone()),
             Content::Staged(_) => None,
         }
@@ -158,7 +164,7 @@ impl Held {
     #[must_use]
     pub fn length(&self) -> u64 {
         match &self.content {
-            Content::Small { bytes, .. } => bytes.len() as u64,
+            Content::Young(Known { bytes, .. }) | Content::Small { bytes, .. } => bytes.len() as u64,
             Content::Staged(staged) => staged.progress.length,
         }
     }
@@ -167,7 +173,7 @@ impl Held {
     #[must_use]
     pub fn note(&self) -> u64 {
         match &self.content {
-            Content::Small { .. } => 0,
+            Content::Young(_) | Content::Small { .. } => 0,
             Content::Staged(staged) => staged.progress.note,
         }
     }
@@ -180,7 +186,8 @@ impl Held {
     /// [`Error::Io`]; `None` is not an error.
     pub async fn verify(&self, digests: &[Digest]) -> Result<Option<Verified>, Error> {
         let sha256 = match &self.content {
-            Content::Small { bytes, .. } => Digest::sha256_of(bytes),
+            Content::Young(Known { sha256: Some(known), .. }) => known.clone(),
+            Content::Young(Known { bytes, .. }) | Content::Small { bytes, .. } => Digest::sha256_of(bytes),
             Content::Staged(staged) => staged.progress.hasher.clone().finish(),
         };
         let mut sha512 = None;
@@ -205,7 +212,9 @@ impl Held {
 
     async fn hash_again(&self, algorithm: Algorithm) -> Result<Digest, Error> {
         let staged = match &self.content {
-            Content::Small { bytes, .. } => return Ok(Digest::of(algorithm, bytes)),
+            Content::Young(Known { bytes, .. }) | Content::Small { bytes, .. } => {
+                return Ok(Digest::of(algorithm, bytes));
+            }
             Content::Staged(staged) => staged,
         };
         let data = staged.data.try_clone().map_err(Error::io("read an upload"))?;
@@ -255,7 +264,7 @@ impl Held {
         let upload = self.upload.clone();
         let result = match &self.content {
             // One name, or none at all.
-            Content::Small { .. } => self.remove(),
+            Content::Young(_) | Content::Small { .. } => self.remove(),
             // Freeing the blocks of a large file takes the disk a while.
             Content::Staged(_) => blocking("remove an upload", move || self.remove()).await,
         };
@@ -264,13 +273,25 @@ impl Held {
         }
     }
 
-    pub(super) fn remove(self) -> Result<(), Error> {
+    /// Forgets a young upload; the files of any other are removed, and [`Self::discard`] does that better.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`]: then it may still be there.
+    pub fn remove(self) -> Result<(), Error> {
         let failed = || Error::io("remove an upload");
         let Self { inner, upload, content, _guard } = self;
-        if matches!(content, Content::Small { data: None, .. }) {
-            return Ok(());
-        }
-        let has_state = matches!(content, Content::Staged(_));
+        let has_state = match &content {
+            Content::Young(known) => {
+                inner.young.end(&upload).map_err(failed())?;
+                if !known.is_settling {
+                    return Ok(());
+                }
+                true
+            }
+            Content::Small { data: None, .. } => return Ok(()),
+            Content::Small { .. } => false,
+            Content::Staged(_) => true,
+        };
         drop(content);
         if has_state {
             // The state first: a state without data would be reported as a loss.
@@ -282,6 +303,7 @@ impl Held {
     /// The file with the bytes, created when there is none.
     pub(super) fn data_file(&mut self) -> Result<&File, Error> {
         match &mut self.content {
+            Content::Young(_) => Err(not_settled()),
             Content::Staged(staged) => Ok(&staged.data),
             Content::Small { data, .. } => {
                 let file = match data.take() {
@@ -299,6 +321,7 @@ impl Held {
     pub(super) fn staged(&mut self) -> Result<&mut Staged, Error> {
         let failed = || Error::io("create the files of an upload");
         let small = match &self.content {
+            Content::Young(_) => return Err(not_settled()),
             Content::Staged(_) => None,
             Content::Small { bytes, .. } => Some(bytes.clone()),
         };
@@ -312,7 +335,9 @@ impl Held {
         }
         match &mut self.content {
             Content::Staged(staged) => Ok(staged),
-            Content::Small { .. } => Err(failed()(std::io::Error::other("the state was not kept"))),
+            Content::Young(_) | Content::Small { .. } => {
+                Err(failed()(std::io::Error::other("the state was not kept")))
+            }
         }
     }
 }
@@ -371,6 +396,11 @@ impl Staged {
         }
         Ok(())
     }
+}
+
+/// A defect of this program: a young upload has no files.
+fn not_settled() -> Error {
+    Error::io("open an upload")(std::io::Error::other("the upload is not settled"))
 }
 
 /// What a file without a state holds. One that is too long was left before anything counted.

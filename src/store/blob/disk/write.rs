@@ -133,7 +133,7 @@ impl Held {
     fn progress(&self) -> Option<&Progress> {
         match &self.content {
             Content::Staged(staged) => Some(&staged.progress),
-            Content::Small { .. } => None,
+            Content::Young(_) | Content::Small { .. } => None,
         }
     }
 
