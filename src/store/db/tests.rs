@@ -316,3 +316,32 @@ async fn the_log_is_folded_in_and_begun_anew() {
     assert!(length < 45 << 20, "{length} bytes");
     assert_eq!(count(&test.database).await, 60);
 }
+
+#[tokio::test]
+async fn a_statement_that_changes_many_pages_spills_what_it_needs_to_be_undone() {
+    for test in databases().await {
+        let text = "x".repeat(1000);
+        transaction!(test.database, open => {
+            for number in 0..2000_i64 {
+                let account = number.to_string();
+                open.execute("INSERT INTO account (account, created_at) VALUES ($1, $2)", params![account.as_str(), 1_i64]).await?;
+                let alias = format!("{number} {text}");
+                open.execute("INSERT INTO account_alias (account, alias) VALUES ($1, $2)", params![account, alias]).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+        // Some 2 MiB of pages, and each row may meet another alias.
+        let changed = transaction!(test.database, open => {
+            open.execute("UPDATE account_alias SET alias = 'new ' || alias", params![]).await
+        });
+        assert_eq!(changed.unwrap(), 2000, "{}", test.engine);
+        let failed: Result<u64, Error> = transaction!(test.database, open => {
+            open.execute("UPDATE account_alias SET alias = CASE WHEN account < '9' THEN 'again ' || alias ELSE 'same' END", params![]).await
+        });
+        assert!(!matches!(failed, Ok(_) | Err(Error::Full(_))), "{}: {failed:?}", test.engine);
+        let sql = "SELECT COUNT(*) FROM account_alias WHERE alias LIKE 'new %'";
+        let row = test.database.row(sql, params![]).await.unwrap().unwrap();
+        assert_eq!(row.get::<i64>(0).unwrap(), 2000, "{}", test.engine);
+    }
+}
