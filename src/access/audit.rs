@@ -27,7 +27,7 @@ use serde::Serialize;
 use self::trail::Trail;
 use super::allowed::Check;
 use super::caller::Caller;
-use crate::environment::Environment;
+use crate::environment::{Environment, Micros, SECOND};
 
 /// A longer record's room is given back: one with a user agent of several KiB.
 const KEPT_BYTES: usize = 4 * 1024;
@@ -35,6 +35,24 @@ const KEPT_BYTES: usize = 4 * 1024;
 thread_local! {
     /// Where a thread puts its record together, so that a decision allocates nothing for it.
     static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// The present second and its text, which many records share.
+    static SECOND_TEXT: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+}
+
+/// Writes the second that a moment lies in as its text.
+struct EventTime(Micros);
+
+impl Display for EventTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        SECOND_TEXT.with_borrow_mut(|(known, text)| {
+            let second = self.0.div_euclid(SECOND);
+            if *known != second {
+                *text = aws::Timestamp::from_microseconds(self.0).to_string();
+                *known = second;
+            }
+            formatter.write_str(text)
+        })
+    }
 }
 
 /// Where the trail lies and how much of it is kept.
@@ -59,7 +77,7 @@ pub struct Audit {
 #[serde(rename_all = "camelCase")]
 struct Record<'a> {
     event_version: &'static str,
-    event_time: Shown<aws::Timestamp>,
+    event_time: Shown<EventTime>,
     event_source: Shown<fmt::Arguments<'a>>,
     event_name: &'a str,
     aws_region: &'a str,
@@ -101,7 +119,7 @@ impl Audit {
         let allowed = matches!(decision, Decision::Allowed(_));
         let record = Record {
             event_version: "1.11",
-            event_time: Shown(aws::Timestamp::from_microseconds(self.environment.now())),
+            event_time: Shown(EventTime(self.environment.now())),
             event_source: Shown(format_args!("{service}.amazonaws.com")),
             event_name: name,
             aws_region: caller.region.as_str(),
@@ -162,6 +180,23 @@ impl Display for DecidedBy<'_> {
         match statement.sid() {
             Some(sid) => formatter.write_str(sid),
             None => write!(formatter, "{}", statement.index()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_that_of_its_second_whichever_was_shown_before() {
+        for (at, text) in [
+            (1_764_072_000 * SECOND, "2025-11-25T12:00:00Z"),
+            (1_764_072_000 * SECOND + 999_999, "2025-11-25T12:00:00Z"),
+            (1_764_072_001 * SECOND, "2025-11-25T12:00:01Z"),
+            (1_764_072_000 * SECOND, "2025-11-25T12:00:00Z"),
+        ] {
+            assert_eq!(EventTime(at).to_string(), text);
         }
     }
 }

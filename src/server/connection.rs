@@ -48,6 +48,9 @@ const PREFACE_PAUSE: Duration = Duration::from_millis(10);
 /// What one HTTP/1.1 connection reads at once: a large upload holds about twice this while it is received. Larger
 /// ones were not measurably cheaper.
 const BUFFER_BYTES: usize = 64 * 1024;
+/// How many header fields the library allows of itself. Any number that it is told makes it fill two tables at each
+/// request.
+const LIBRARY_HEADERS: usize = 100;
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -159,18 +162,19 @@ async fn http_1<S, B>(
         }
     });
     let stream = TokioIo::new(Impatient::new(stream, limits.answer_pace()));
-    let mut serving = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            // Otherwise each request reads once more, into 8 KiB that are allocated for it, to see whether its client
-            // leaves before the answer. One that does is noticed when the answer is written or its body ends early.
-            .half_close(true)
-            .header_read_timeout(limits.header_timeout)
-            .max_headers(limits.headers)
-            .max_header_size(limits.header_bytes)
-            .max_buf_size(BUFFER_BYTES.max(limits.header_bytes))
-            .serve_connection(stream, service)
-    );
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // Otherwise each request reads once more, into 8 KiB that are allocated for it, to see whether its client
+        // leaves before the answer. One that does is noticed when the answer is written or its body ends early.
+        .half_close(true)
+        .header_read_timeout(limits.header_timeout)
+        .max_header_size(limits.header_bytes)
+        .max_buf_size(BUFFER_BYTES.max(limits.header_bytes));
+    if limits.headers != LIBRARY_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    let mut serving = pin!(builder.serve_connection(stream, service));
     let result = tokio::select! {
         result = serving.as_mut() => result,
         () = ending.gently.cancelled() => {

@@ -48,7 +48,8 @@ pub(super) async fn answer(
         Record::begin(&hall.measures, face, &head, body.received(), operation.clone(), span.clone());
     let origin = origin::origin(connection, &head.headers, &hall.settings.trusted_proxies);
     record.from(origin.address);
-    let answered = async {
+    // Boxed, because what wraps it would copy it, and it has kilobytes.
+    let answered = Box::pin(async {
         match face {
             Face::Registry | Face::Ecr | Face::LayerUrl | Face::Query => {
                 let host = origin::host(&head);
@@ -72,7 +73,7 @@ pub(super) async fn answer(
             Face::Metrics => operations::metrics(&hall.measures),
             Face::Unknown => failure::not_found(),
         }
-    };
+    });
     let answered = AssertUnwindSafe(answered.instrument(span.clone())).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         // The panic hook has logged where and why.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use http::header::{HOST, REFERER, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 use ipnet::IpNet;
 
 use crate::access::Origin;
@@ -47,18 +47,13 @@ pub(super) fn origin(connection: Connection, headers: &HeaderMap, trusted: &[IpN
             is_secure = scheme.eq_ignore_ascii_case("https");
         }
     }
-    Origin {
-        address,
-        is_secure,
-        user_agent: text(headers, USER_AGENT.as_str()),
-        referer: text(headers, REFERER.as_str()),
-    }
+    Origin { address, is_secure, user_agent: text(headers, &USER_AGENT), referer: text(headers, &REFERER) }
 }
 
 /// `HOST[:PORT]` that the client used: of HTTP/2's authority, of an absolute target, or of the `Host` header.
 #[must_use]
 pub(super) fn host(head: &Parts) -> Option<String> {
-    let named = authority(&head.uri).or_else(|| text(&head.headers, HOST.as_str()))?;
+    let named = authority(&head.uri).or_else(|| text(&head.headers, &HOST))?;
     // It returns in URLs of answers: what is no host name is not repeated.
     let is_plain =
         |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
@@ -70,7 +65,7 @@ fn authority(uri: &Uri) -> Option<String> {
     Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host).to_owned())
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
 }
 

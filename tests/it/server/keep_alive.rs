@@ -293,3 +293,16 @@ async fn an_answer_after_which_the_connection_ends_says_so() {
     }
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_client_that_has_said_all_gets_its_answer_and_the_end() {
+    let server = TestServer::start(Settings::default()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET /v2/ HTTP/1.1\r\nhost: {}\r\n\r\n", server.host());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    server.stop().await;
+}

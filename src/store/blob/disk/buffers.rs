@@ -17,12 +17,10 @@ pub(super) const BUFFER_BYTES: usize = 1024 * 1024;
 /// common disks.
 pub(super) const ALIGNMENT: usize = 4096;
 
-/// Buffers at most. Two uploads at full rate use six, and hashing keeps two cores busy then; with 64 uploads the server
-/// stays below 64 MB.
-const BUFFERS: usize = 8;
-
-/// Buffers that are kept when nobody uses them: one upload's, so that the next one finds its memory in place.
-const KEPT: usize = 3;
+/// Buffers at most, made when they are first needed and then kept: given back and made anew, in turns, they tear holes
+/// into the heaps of the threads, which cost more than they do. Two uploads at full rate use six, and hashing keeps two
+/// cores busy then.
+const BUFFERS: usize = 6;
 
 /// Bytes that are copied by one call. Above 8 KiB glibc copies with `rep movsb`, which costs up to three times as much
 /// on processors of AMD, depending on how the two addresses lie.
@@ -106,10 +104,7 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let mut free = self.owner.free.lock().unwrap_or_else(PoisonError::into_inner);
-        // Somebody who waits takes it at once, so this keeps it only while there are few.
-        if free.len() < KEPT {
-            free.push(std::mem::take(&mut self.memory));
-        }
+        free.push(std::mem::take(&mut self.memory));
     }
 }
 
@@ -162,6 +157,6 @@ mod tests {
         let (next, ()) = tokio::join!(buffers.take(0), async { drop(taken.pop()) });
         assert!(next.is_some());
         drop((taken, next));
-        assert_eq!(buffers.free.lock().unwrap().len(), KEPT);
+        assert_eq!(buffers.free.lock().unwrap().len(), BUFFERS);
     }
 }

@@ -82,7 +82,7 @@ impl Reader {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(super::STATEMENTS);
         // Small, because the file system caches the same pages and there may be eight of these.
-        connection.execute_batch("PRAGMA cache_size = -2048")?;
+        connection.execute_batch("PRAGMA cache_size = -1024")?;
         super::keep_plans(&connection)?;
         let budget = Arc::new(AtomicI64::new(i64::MAX));
         let left = Arc::clone(&budget);

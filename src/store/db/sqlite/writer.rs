@@ -93,7 +93,7 @@ impl Writer {
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-             PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 67108864",
+             PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 67108864",
         )?;
         super::keep_plans(&connection)?;
         log.watch(&mut connection)?;
