@@ -1,8 +1,8 @@
 //! Uploads: layers being received (ecr.md §4.6, §8.5).
 //!
 //! A row says that an upload exists, where, and until when, unless it is [young]; how far it has come lies with its
-//! bytes in the blob store, so receiving bytes writes no row. Both image doors use the same functions: a part of `UploadLayerPart`
-//! and a chunk of `PATCH` differ only in that parts are counted and have a smallest size.
+//! bytes in the blob store, so receiving bytes writes no row. Both image doors use the same functions: a part of
+//! `UploadLayerPart` and a chunk of `PATCH` differ only in that parts are counted and have a smallest size.
 //!
 //! Invariants:
 //! * whoever changes an upload holds it and looks its row up *after* that, so that nothing is received into an

@@ -7,7 +7,8 @@ use crate::params;
 const UPLOAD: &str = "SELECT id FROM upload WHERE id = $1";
 
 impl Check<'_> {
-    /// A young upload has no row, and no files that count. An upload that has received nothing has no files, so rows without files are in order.
+    /// A young upload has no row, and no files that count. An upload that has received nothing has no files, so rows
+    /// without files are in order.
     pub(super) async fn uploads(&mut self) -> Result<(), Error> {
         for (name, end) in self.catalog.blobs.damaged_journals() {
             let detail = format!("it cannot be read behind its first {end} bytes");
