@@ -130,12 +130,17 @@ fn a_layer_whose_sync_failed_is_not_published_by_a_repetition() {
         true
     });
     assert!(was_given_up, "no sync of the bytes failed");
-    // A disk that syncs nothing at all cannot note the end of the upload either: it is found empty.
-    let (location, complete, _) = begin(100);
+    // A disk that syncs nothing at all does not keep the upload either, whose end is committed and then not synced.
+    let (location, complete, layer) = begin(100);
     control.order_about(Order::Fail { from: 1, to: u64::MAX, error: IO_ERROR }, &[Kind::Sync]);
     assert_eq!(client.registry("PUT", &complete, &[], &[]).unwrap().status, 500);
     control.order(Order::Nothing);
-    let answer = client.registry("PUT", &complete, &[], &[]).unwrap();
-    assert_eq!(answer.status, 400, "{}", answer.text());
-    assert_eq!(client.registry("GET", &location, &[], &[]).unwrap().header("range"), Some("0-0"));
+    for (method, path) in [("PUT", &complete), ("GET", &location)] {
+        let answer = client.registry(method, path, &[], &[]).unwrap();
+        assert_eq!(answer.status, 404, "{method}: {}", answer.text());
+    }
+    let blob = format!("/v2/app/blobs/{}", digest(&layer));
+    assert_eq!(client.registry("GET", &blob, &[], &[]).unwrap().status, 404);
+    assert_eq!(client.registry("PUT", &begin(100).1, &[], &[]).unwrap().status, 201);
+    assert_eq!(client.registry("GET", &blob, &[], &[]).unwrap().body, layer);
 }

@@ -5,8 +5,8 @@
 //! `SUM` is written `CAST(SUM(x) AS BIGINT)`. Rows and parameters pass through [`Value`], which keeps the
 //! rooms free of either driver.
 //!
-//! INVARIANT: what the commit of a durable transaction has acknowledged survives power loss. SQLite runs with WAL
-//! and `synchronous=FULL`; PostgreSQL with its own defaults. A relaxed one survives the death of the process, and
+//! INVARIANT: what the commit of a durable transaction has acknowledged survives power loss, and so does what a
+//! statement has read of it. SQLite runs with WAL, synced after each commit; PostgreSQL with its own defaults. A relaxed one survives the death of the process, and
 //! power loss when a durable one was acknowledged after it.
 //!
 //! ```ignore

@@ -8,6 +8,8 @@
 //! (busy-handler back-off), therefore there is exactly one writer and a fair queue before it.
 
 mod checkpoint;
+mod commit;
+mod frames;
 #[cfg(test)]
 pub(super) mod noted;
 mod readers;
@@ -17,13 +19,13 @@ mod writer;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use tokio::sync::Mutex;
 
 use self::checkpoint::Log;
+use self::commit::Committer;
 use self::readers::{Lent, Readers};
 use self::writer::Writer;
 use super::epoch::{Epochs, Scope, Stamp};
@@ -51,8 +53,7 @@ pub(super) struct Sqlite {
 #[derive(Debug)]
 struct Shared {
     writer: Arc<Mutex<Writer>>,
-    /// How many are on their way to the writer.
-    waiting: AtomicUsize,
+    committer: Committer,
     log: Arc<Log>,
 }
 
@@ -62,7 +63,11 @@ pub(super) struct ReadOnly(Arc<Readers>);
 
 /// A read-only view: all its statements see the same moment.
 #[derive(Debug)]
-pub struct View(Lent);
+pub struct View {
+    lent: Lent,
+    /// The log whose commits it may see; nobody commits to a database that is only read.
+    log: Option<Arc<Log>>,
+}
 
 impl Sqlite {
     pub(super) async fn open(path: &Path) -> Result<Self, Error> {
@@ -83,7 +88,8 @@ impl Sqlite {
         let writer = Writer::open(path, &log, epochs.clone(), neighbours.clone())?;
         let writer = Arc::new(Mutex::new(writer));
         let readers = Arc::new(Readers::open(path)?);
-        let shared = Arc::new(Shared { writer, waiting: AtomicUsize::new(0), log });
+        let committer = Committer::start(Arc::clone(&writer), Arc::clone(&log))?;
+        let shared = Arc::new(Shared { writer, committer, log });
         Ok(Self { shared, readers, epochs, neighbours })
     }
 
@@ -103,11 +109,13 @@ impl Sqlite {
     pub(super) async fn snapshot(&self) -> Result<View, Error> {
         let mut lent = self.readers.lend().await?;
         lent.begin_view()?;
-        Ok(View(lent))
+        Ok(View { lent, log: Some(Arc::clone(&self.shared.log)) })
     }
 
     pub(super) async fn rows(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
-        self.readers.lend().await?.rows(sql, parameters).await
+        let rows = self.readers.lend().await?.rows(sql, parameters).await;
+        self.shared.log.progress.settled().await;
+        rows
     }
 
     pub(super) async fn close(&self) {
@@ -124,7 +132,7 @@ impl ReadOnly {
     pub(super) async fn snapshot(&self) -> Result<View, Error> {
         let mut lent = self.0.lend().await?;
         lent.begin_view()?;
-        Ok(View(lent))
+        Ok(View { lent, log: None })
     }
 
     pub(super) async fn rows(&self, sql: &'static str, parameters: Vec<Value>) -> Result<Vec<Row>, Error> {
@@ -149,7 +157,11 @@ impl View {
         sql: &'static str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Row>, Error> {
-        self.0.rows(sql, parameters).await
+        let rows = self.lent.rows(sql, parameters).await;
+        if let Some(log) = &self.log {
+            log.progress.settled().await;
+        }
+        rows
     }
 }
 

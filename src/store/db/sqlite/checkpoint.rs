@@ -13,6 +13,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::Shared;
+use super::commit::Progress;
 use crate::store::db::Error;
 
 /// Pages of 4 KiB in the log that start a fold: pages that change often are then written once per 16 MiB.
@@ -24,7 +25,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// What is known of the log.
 #[derive(Debug)]
 pub(super) struct Log {
-    path: PathBuf,
+    /// The database that it belongs to.
+    pub(super) path: PathBuf,
+    pub(super) progress: Progress,
     /// Pages in it after the last commit.
     pages: AtomicI64,
     /// Pages from which on the next fold begins.
@@ -37,6 +40,7 @@ impl Log {
     pub(super) fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
+            progress: Progress::default(),
             pages: AtomicI64::new(0),
             due: AtomicI64::new(LONG),
             is_folding: AtomicBool::new(false),
@@ -71,6 +75,11 @@ impl Log {
         self.is_distrusted.load(Ordering::Acquire)
     }
 
+    /// Frames in the log after the last commit of the writing connection.
+    pub(super) fn pages(&self) -> u64 {
+        u64::try_from(self.pages.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     fn is_long(&self) -> bool {
         self.pages.load(Ordering::Relaxed) >= self.due.load(Ordering::Relaxed)
     }
@@ -101,15 +110,27 @@ impl Shared {
         }
     }
 
-    fn fold(&self) -> Result<(), Error> {
+    pub(super) fn fold(&self) -> Result<(), Error> {
+        if self.log.is_distrusted() {
+            // The next commit looks at it first.
+            return Ok(());
+        }
         let connection = Connection::open(&self.log.path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         passive(&connection)?;
-        // What came meanwhile is little; without this, a log under steady load would never be empty.
-        let writer = self.writer.blocking_lock();
-        passive(&connection)?;
+        // SQLite syncs the database only when nothing was committed meanwhile: all of it would be left for the second
+        // pass, during which nobody can write.
+        self.log.sync_database().map_err(|error| Error::Engine(error.into()))?;
+        // What came meanwhile is little; without this, a log under steady load would never be empty. The open group is
+        // committed before, because SQLite begins the log anew only when nobody has begun to write behind its end.
+        let mut writer = self.writer.blocking_lock();
+        let committed = writer.commit_group();
+        let folded = passive(&connection);
         drop(writer);
-        Ok(())
+        if let Some(committed) = committed {
+            self.log.finish(committed);
+        }
+        folded
     }
 }
 

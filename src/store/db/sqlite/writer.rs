@@ -1,61 +1,38 @@
 //! The one writing connection and its commit groups.
 //!
 //! Every durable transaction is a member of one outer transaction, the *group*: the first one simply its
-//! beginning, each further one a savepoint in it. A member that is done does not commit when others are on their
-//! way to the writer; it leaves the group open for them and waits. The last one commits, so that many
-//! transactions share one sync, and all learn the outcome. Readers never see a group before its commit, and
-//! nobody is answered before it.
+//! beginning, each further one a savepoint in it. A member that is done leaves the group open, orders its commit
+//! and waits; [the thread that commits](super::commit) takes the group when the one before it is synced, so that
+//! many transactions share one sync, and all learn the outcome.
 //!
 //! A relaxed transaction that finds no open group commits by itself without a sync. SQLite writes its log in
 //! order and reads it back up to the first frame that is not whole, so a later synced commit makes every earlier
 //! one durable too, and after a power cut no commit is there without those before it.
 //!
-//! INVARIANT: a group with a durable member is committed with a sync: the level is set when a group begins, a
-//! group of a relaxed member is committed by that member at once, and so no durable one can enter it.
-//! INVARIANT: an open group has somebody who will commit it: whoever leaves the writer, or leaves the queue before
-//! it, with members in the group and nobody waiting, commits or has it committed.
+//! INVARIANT: an open group with members has an order to commit it, given before its first member lets the writer go.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{OwnedMutexGuard, watch};
 
 use super::checkpoint::Log;
+use super::commit::{Committed, Failure, Outcome, wait};
 use super::{STATEMENTS, Shared, statement, volume};
 use crate::store::db::epoch::{Epochs, Scope, Touched};
 use crate::store::db::neighbours::Neighbours;
 use crate::store::db::{Durability, Error, Row, Value};
 
-/// Transactions that share one sync at most, which bounds how long the first of them waits.
-const MAX_GROUP: usize = 256;
-
 /// How long a transaction waits for another process that writes to the same file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-type Outcome = Result<(), Failure>;
-
-/// Why a group was not kept, for all its members.
-#[derive(Debug, Clone)]
-struct Failure {
-    reason: String,
-    is_full: bool,
-}
-
-impl From<&Error> for Failure {
-    fn from(error: &Error) -> Self {
-        Self { reason: error.to_string(), is_full: matches!(error, Error::Full(_)) }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
     group: Option<Group>,
-    /// The level at which the connection commits now.
-    level: Durability,
     path: PathBuf,
     log: Arc<Log>,
     /// Whether the open group met a full volume, after which SQLite may have undone it by itself.
@@ -92,28 +69,22 @@ impl Writer {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; \
              PRAGMA cache_size = -4096; PRAGMA journal_size_limit = 67108864",
         )?;
         super::keep_plans(&connection)?;
         log.watch(&mut connection)?;
+        // The log is there from the first statement that reads on.
+        connection.query_row("SELECT COUNT(*) FROM sqlite_schema", [], |_| Ok(()))?;
+        log.attach().map_err(|error| Error::Engine(error.into()))?;
         // A request's thread never waits for another process; see `wait_for_other_process`.
         connection.busy_timeout(Duration::ZERO)?;
         let (path, log) = (path.to_owned(), Arc::clone(log));
-        let (group, level) = (None, Durability::Durable);
-        Ok(Self { connection, group, level, path, log, is_full: false, epochs, neighbours })
+        Ok(Self { connection, group: None, path, log, is_full: false, epochs, neighbours })
     }
 
-    /// Opens a group whose commit will be synced or not. True when another process is writing.
-    fn begin_group(&mut self, durability: Durability) -> Result<bool, Error> {
-        if self.level != durability {
-            // Not from the cache of prepared statements: SQLite obeys while it reads the text.
-            self.connection.execute_batch(match durability {
-                Durability::Durable | Durability::Freeing => "PRAGMA synchronous = FULL",
-                Durability::Relaxed => "PRAGMA synchronous = NORMAL",
-            })?;
-            self.level = durability;
-        }
+    /// Opens a group. True when another process is writing.
+    fn begin_group(&mut self) -> Result<bool, Error> {
         let begun = statement::run(&self.connection, "BEGIN IMMEDIATE");
         match self.judged(begun) {
             Ok(()) => {
@@ -127,10 +98,15 @@ impl Writer {
         }
     }
 
-    /// Folds the log in and begins it anew, after a sync of it has failed: frames of relaxed commits before the
-    /// failure may be lost, a later sync would succeed without them, and after a power cut nothing behind them is read.
+    /// Folds the log in and begins it anew, after a sync of it has failed: frames before the failure may not be on the
+    /// disk, a later sync would succeed without them, and after a power cut nothing behind them is read.
     fn begin_log_anew(&mut self) -> Result<(), Error> {
         self.undo();
+        if !self.log.is_whole().map_err(|error| Error::Engine(error.into()))? {
+            let reason = "the disk has lost a part of the log that it could not write; a restart goes back to what \
+                 was acknowledged";
+            return Err(Error::Corrupt(reason.to_owned()));
+        }
         self.connection.busy_timeout(BUSY_TIMEOUT)?;
         let folded =
             self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -160,15 +136,46 @@ impl Writer {
         };
         if let Err(error) = result {
             tracing::warn!(%error, "a transaction could not be undone; its group is given up");
-            if let Err(error) = statement::run(&self.connection, "ROLLBACK") {
-                tracing::error!(%error, "a group of transactions could not be undone");
-            }
-            self.end_group(Err(Failure::from(&error)));
+            self.give_group_up(&error);
         }
     }
 
-    /// Commits the group for all its members and tells them.
-    fn commit_group(&mut self) -> Result<(), Error> {
+    fn give_group_up(&mut self, reason: &Error) {
+        if let Err(error) = statement::run(&self.connection, "ROLLBACK") {
+            tracing::error!(%error, "a group of transactions could not be undone");
+        }
+        self.end_group(Err(Failure::from(reason)));
+    }
+
+    /// Commits the open group into the log. Out: what [`Log::finish`] makes durable once the writer is let go;
+    /// nothing when no group is open or it was not kept, which its members have heard then.
+    pub(super) fn commit_group(&mut self) -> Option<Committed> {
+        if !self.has_members() {
+            return None;
+        }
+        let number = self.log.progress.begin();
+        match self.write_group() {
+            Ok(()) => self.group.take().map(|group| Committed { number, members: group.outcome }),
+            Err(error) => {
+                self.log.progress.give_up(number);
+                self.end_group(Err(Failure::from(&error)));
+                None
+            }
+        }
+    }
+
+    /// Commits a group that promises no more than to survive the process, and tells its member.
+    fn commit_relaxed(&mut self) -> Result<(), Error> {
+        let result = self.write_group();
+        self.end_group(match &result {
+            Ok(()) => Ok(()),
+            Err(error) => Err(Failure::from(error)),
+        });
+        result
+    }
+
+    /// Writes what the group has changed into the log and shows it to readers.
+    fn write_group(&mut self) -> Result<(), Error> {
         let Some(group) = self.group.as_mut() else { return Ok(()) };
         // While the commit is under way what it touches has no stamp, so nothing old is given out from memory.
         let new_epoch = self.epochs.commit(std::mem::take(&mut group.touched));
@@ -194,10 +201,6 @@ impl Writer {
                 tracing::error!(%error, "a failed commit could not be undone");
             }
         }
-        self.end_group(match &result {
-            Ok(()) => Ok(()),
-            Err(error) => Err(Failure::from(error)),
-        });
         result
     }
 
@@ -218,15 +221,18 @@ impl Writer {
     }
 
     fn has_members(&self) -> bool {
-        self.group.as_ref().is_some_and(|group| group.members > 0)
+        self.members() > 0
+    }
+
+    /// How many wait for the open group.
+    pub(super) fn members(&self) -> usize {
+        self.group.as_ref().map_or(0, |group| group.members)
     }
 }
 
 impl Shared {
     pub(super) async fn begin(self: &Arc<Self>, durability: Durability) -> Result<Member, Error> {
-        let waiting = Waiting::new(self);
         let guard = Arc::clone(&self.writer).lock_owned().await;
-        waiting.arrive();
         // From here on dropping the member undoes it and hands the writer on.
         let mut member =
             Member { guard: Some(guard), shared: Arc::clone(self), durability, touched: Touched::default() };
@@ -240,38 +246,25 @@ impl Shared {
         if writer.log.is_distrusted() {
             member.begin_log_anew().await?;
         }
-        if member.writer()?.begin_group(durability)? {
+        if member.writer()?.begin_group()? {
             member.wait_for_other_process().await?;
         }
         Ok(member)
     }
 
-    /// Commits what is open when nobody else will.
-    async fn settle(self: Arc<Self>) {
-        let guard = Arc::clone(&self.writer).lock_owned().await;
-        if guard.has_members() && self.waiting.load(Ordering::SeqCst) == 0 {
-            // The members are told; nobody else is there to hear of a failure.
-            let _ = self.commit(guard).await;
-        }
-    }
-
-    /// Commits the group of `guard`: on the blocking pool, for it waits for the disk.
-    async fn commit(self: &Arc<Self>, mut guard: OwnedMutexGuard<Writer>) -> Result<(), Error> {
-        let result = match guard.level {
-            Durability::Relaxed => guard.commit_group(),
-            Durability::Durable | Durability::Freeing => {
-                let work = move || guard.commit_group();
-                tokio::task::spawn_blocking(work).await.map_err(Error::task)?
-            }
-        };
-        self.fold_if_long();
-        result
-    }
-
     pub(super) async fn close(&self) {
         let mut writer = self.writer.lock().await;
-        if let Err(error) = writer.commit_group() {
-            tracing::warn!(%error, "the last transactions were not kept");
+        if let Some(committed) = writer.commit_group() {
+            self.log.finish(committed);
+        }
+        if self.log.is_distrusted() {
+            // The next start reads it from the disk, frame by frame with their checksums, as after a crash.
+            if let Err(error) =
+                writer.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            {
+                tracing::warn!(%error, "a log that may be damaged is folded in by the end of its connection");
+            }
+            return;
         }
         // Fold the log into the database, so that a plain copy of the file after a clean stop is complete.
         let folded = writer.connection.busy_timeout(BUSY_TIMEOUT);
@@ -353,15 +346,22 @@ impl Member {
         }
         group.touched.add(touched);
         group.members += 1;
-        let is_alone = is_relaxed && group.members == 1;
-        let is_full = group.members >= MAX_GROUP;
+        let is_alone = group.members == 1;
         let outcome = group.outcome.subscribe();
-        let Some(guard) = self.guard.take() else { return Ok(()) };
-        if is_alone || is_full || shared.waiting.load(Ordering::SeqCst) == 0 {
-            return shared.commit(guard).await;
-        }
-        drop(guard);
-        wait(outcome).await
+        let Some(mut guard) = self.guard.take() else { return Ok(()) };
+        let result = if is_relaxed && is_alone {
+            let result = guard.commit_relaxed();
+            drop(guard);
+            result
+        } else {
+            if is_alone && let Err(error) = shared.committer.order() {
+                guard.give_group_up(&error);
+            }
+            drop(guard);
+            wait(outcome).await
+        };
+        shared.fold_if_long();
+        result
     }
 
     async fn begin_log_anew(&mut self) -> Result<(), Error> {
@@ -378,10 +378,9 @@ impl Member {
     /// Begins the group behind another process that writes to the same file, with patience.
     async fn wait_for_other_process(&mut self) -> Result<(), Error> {
         let Some(mut guard) = self.guard.take() else { return Ok(()) };
-        let durability = self.durability;
         let work = move || {
             guard.connection.busy_timeout(BUSY_TIMEOUT)?;
-            let result = guard.begin_group(durability);
+            let result = guard.begin_group();
             guard.connection.busy_timeout(Duration::ZERO)?;
             Ok::<_, Error>((guard, result?))
         };
@@ -393,57 +392,9 @@ impl Member {
 
 impl Drop for Member {
     fn drop(&mut self) {
-        let Some(mut guard) = self.guard.take() else { return };
-        guard.undo();
-        let others_wait = guard.has_members();
-        drop(guard);
-        if others_wait {
-            settle_later(&self.shared);
+        if let Some(mut guard) = self.guard.take() {
+            guard.undo();
         }
-    }
-}
-
-/// Counts one waiting writer for as long as it lives.
-struct Waiting(Option<Arc<Shared>>);
-
-impl Waiting {
-    fn new(shared: &Arc<Shared>) -> Self {
-        shared.waiting.fetch_add(1, Ordering::SeqCst);
-        Self(Some(Arc::clone(shared)))
-    }
-
-    /// The writer is ours.
-    fn arrive(mut self) {
-        if let Some(shared) = self.0.take() {
-            shared.waiting.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let Some(shared) = self.0.take() else { return };
-        // Given up in the queue. A group may have been left open for us alone.
-        if shared.waiting.fetch_sub(1, Ordering::SeqCst) == 1 {
-            settle_later(&shared);
-        }
-    }
-}
-
-/// Without a runtime nobody waits for an outcome any more either.
-fn settle_later(shared: &Arc<Shared>) {
-    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-        runtime.spawn(Arc::clone(shared).settle());
-    }
-}
-
-async fn wait(mut outcome: watch::Receiver<Option<Outcome>>) -> Result<(), Error> {
-    let told = outcome.wait_for(Option::is_some).await;
-    match told.ok().and_then(|told| told.clone()) {
-        Some(Ok(())) => Ok(()),
-        Some(Err(Failure { reason, is_full: true })) => Err(Error::Full(reason)),
-        Some(Err(Failure { reason, is_full: false })) => Err(Error::Group(reason)),
-        None => Err(Error::Group("the writer went away".to_owned())),
     }
 }
 
