@@ -65,8 +65,8 @@ pub struct Step {
     pub layer: Option<Arc<Vec<u8>>>,
 }
 
-/// Together more than the 16 MiB at which a fold begins; each is small enough to be a row.
-const LONG_LAYERS: usize = 280;
+/// Together more than the 48 MiB at which a fold begins; each is small enough to be a row.
+const LONG_LAYERS: usize = 900;
 const LONG_LAYER_BYTES: usize = 60_000;
 
 struct Script {
