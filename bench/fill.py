@@ -58,7 +58,7 @@ def images(catalog, repository, count):
     template = newest_image(catalog, repository)
     tag = row_of(catalog, "SELECT * FROM tag WHERE repository_id = ? AND ended_at IS NULL LIMIT 1", repository["id"])
     references = rows_of(
-        catalog, "SELECT * FROM image_reference WHERE repository_id = ? AND digest = ?", repository["id"], template["digest"]
+        catalog, "SELECT * FROM image_blob WHERE repository_id = ? AND digest = ?", repository["id"], template["digest"]
     )
     (there,) = catalog.execute("SELECT COUNT(*) FROM image WHERE repository_id = ?", [repository["id"]]).fetchone()
     # In pieces: a million images with their manifests do not fit into a small machine's memory at once.
@@ -67,7 +67,7 @@ def images(catalog, repository, count):
         # In the order of the primary key the tree grows without being searched.
         new.sort(key=lambda image: image["digest"])
         insert(catalog, "image", new)
-        insert(catalog, "image_reference", ({**reference, "digest": image["digest"]} for image in new for reference in references))
+        insert(catalog, "image_blob", ({**reference, "digest": image["digest"]} for image in new for reference in references))
         insert(
             catalog,
             "tag",
@@ -86,15 +86,15 @@ def tags(catalog, repository, count):
 def repositories(catalog, repository, count):
     image = newest_image(catalog, repository)
     key = repository["id"], image["digest"]
-    references = rows_of(catalog, "SELECT * FROM image_reference WHERE repository_id = ? AND digest = ?", *key)
+    references = rows_of(catalog, "SELECT * FROM image_blob WHERE repository_id = ? AND digest = ?", *key)
     tag = row_of(catalog, "SELECT * FROM tag WHERE repository_id = ? AND ended_at IS NULL LIMIT 1", repository["id"])
-    targets = [reference["target"] for reference in references]
-    links = [row_of(catalog, "SELECT * FROM blob_link WHERE repository_id = ? AND blob = (SELECT number FROM blob WHERE digest = ?)", repository["id"], target) for target in targets]
+    blobs = [reference["blob"] for reference in references]
+    links = [row_of(catalog, "SELECT * FROM blob_link WHERE repository_id = ? AND blob = ?", repository["id"], blob) for blob in blobs]
     (there,) = catalog.execute("SELECT COUNT(*) FROM repository").fetchone()
     new = [{"repository_id": str(uuid.uuid4())} for _ in range(there, count)]
     insert(catalog, "repository", ({**repository, "id": own["repository_id"], "name": f"fill/{n:07}"} for n, own in enumerate(new)))
     insert(catalog, "image", ({**image, **own} for own in new))
-    insert(catalog, "image_reference", ({**reference, **own} for own in new for reference in references))
+    insert(catalog, "image_blob", ({**reference, **own} for own in new for reference in references))
     insert(catalog, "blob_link", ({**link, **own} for own in new for link in links))
     insert(catalog, "tag", ({**tag, **own, "id": str(uuid.uuid4()), "digest": image["digest"]} for own in new))
 

@@ -45,7 +45,7 @@ const DUE_LINKS: &str = "SELECT l.repository_id, b.digest FROM blob_link l JOIN 
 
 const KEEP_LINK: &str = "UPDATE blob_link SET review_after = NULL \
     WHERE repository_id = $1 AND blob = (SELECT number FROM blob WHERE digest = $2) AND review_after <= $3 \
-    AND EXISTS (SELECT 1 FROM image_reference i WHERE i.repository_id = $1 AND i.target = $2 AND i.kind = 'blob')";
+    AND EXISTS (SELECT 1 FROM image_blob i WHERE i.repository_id = $1 AND i.blob = blob_link.blob)";
 
 const DELETE_LINK: &str = "DELETE FROM blob_link WHERE repository_id = $1 \
     AND blob = (SELECT number FROM blob WHERE digest = $2) AND review_after <= $3";
@@ -59,8 +59,10 @@ const DUE_BLOBS: &str = "SELECT digest, generation FROM blob WHERE review_after 
 const KEEP_BLOB: &str = "UPDATE blob SET review_after = NULL WHERE digest = $1 AND state <> 'deleting' \
     AND EXISTS (SELECT 1 FROM blob_link l WHERE l.blob = blob.number)";
 
+/// A blob that an image names is always linked where that image is; should a link be lost, the image still keeps it.
 const MARK_BLOB: &str = "UPDATE blob SET state = 'deleting' WHERE digest = $1 AND generation = $2 \
-    AND review_after <= $3 AND NOT EXISTS (SELECT 1 FROM blob_link l WHERE l.blob = blob.number)";
+    AND review_after <= $3 AND NOT EXISTS (SELECT 1 FROM blob_link l WHERE l.blob = blob.number) \
+    AND NOT EXISTS (SELECT 1 FROM image_blob i WHERE i.blob = blob.number)";
 
 const DELETE_BLOB: &str = "DELETE FROM blob WHERE digest = $1 AND generation = $2 AND state = 'deleting'";
 

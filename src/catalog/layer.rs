@@ -44,8 +44,8 @@ const FIND: &str = "SELECT b.generation, b.size_bytes, CAST(LENGTH(c.content) AS
 const EXTEND: &str = "UPDATE blob_link SET review_after = $3 \
     WHERE repository_id = $1 AND blob = (SELECT number FROM blob WHERE digest = $2) AND review_after IS NOT NULL";
 
-const IS_REFERENCED: &str = "SELECT digest FROM image_reference \
-    WHERE repository_id = $1 AND target = $2 AND kind = 'blob' LIMIT 1";
+const IS_REFERENCED: &str = "SELECT i.digest FROM blob b JOIN image_blob i ON i.blob = b.number \
+    WHERE b.digest = $2 AND i.repository_id = $1 LIMIT 1";
 
 /// A layer of a repository.
 struct Found {

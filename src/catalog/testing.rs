@@ -95,7 +95,7 @@ impl Room {
         .await;
         for blob in blobs {
             self.write(
-                "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES ($1, $2, $3, 'blob')",
+                "INSERT INTO image_blob (repository_id, digest, blob) SELECT $1, $2, number FROM blob WHERE digest = $3",
                 params![name, image, blob.as_str()],
             )
             .await;

@@ -20,15 +20,19 @@ const PAGE: &str = "SELECT i.repository_id, i.digest, i.media_type, i.manifest, 
     FROM image i JOIN repository r ON r.id = i.repository_id \
     WHERE (i.repository_id, i.digest) > ($1, $2) ORDER BY i.repository_id, i.digest LIMIT $3";
 
-const REFERENCES: &str = "SELECT target, kind FROM image_reference WHERE repository_id = $1 AND digest = $2";
+const REFERENCES: &str = "SELECT b.digest FROM image_blob i JOIN blob b ON b.number = i.blob \
+    WHERE i.repository_id = $1 AND i.digest = $2 \
+    UNION ALL SELECT child FROM image_child WHERE repository_id = $1 AND digest = $2";
 
-const MISSING: &str = "SELECT r.account, r.region, r.name, f.digest, f.target, f.kind FROM image_reference f \
+const MISSING_BLOBS: &str = "SELECT r.account, r.region, r.name, f.digest, b.digest FROM image_blob f \
+    JOIN repository r ON r.id = f.repository_id JOIN blob b ON b.number = f.blob \
+    WHERE NOT EXISTS (SELECT 1 FROM blob_link l WHERE l.repository_id = f.repository_id AND l.blob = f.blob) \
+    ORDER BY f.repository_id, f.digest, b.digest LIMIT $1";
+
+const MISSING_CHILDREN: &str = "SELECT r.account, r.region, r.name, f.digest, f.child FROM image_child f \
     JOIN repository r ON r.id = f.repository_id \
-    WHERE (f.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob b \
-    JOIN blob_link l ON l.blob = b.number WHERE b.digest = f.target AND l.repository_id = f.repository_id)) \
-    OR (f.kind = 'manifest' AND NOT EXISTS (SELECT 1 FROM image i \
-    WHERE i.repository_id = f.repository_id AND i.digest = f.target)) \
-    ORDER BY f.repository_id, f.digest, f.target LIMIT $1";
+    WHERE NOT EXISTS (SELECT 1 FROM image i WHERE i.repository_id = f.repository_id AND i.digest = f.child) \
+    ORDER BY f.repository_id, f.digest, f.child LIMIT $1";
 
 const TAGS: &str = "SELECT r.account, r.region, r.name, t.digest, t.name FROM tag t \
     JOIN repository r ON r.id = t.repository_id WHERE t.ended_at IS NULL AND NOT EXISTS (SELECT 1 FROM image i \
@@ -47,11 +51,12 @@ impl Check<'_> {
             }
             self.progress();
         }
-        for row in self.catalog.database.rows(MISSING, params![TOLD]).await? {
-            let (target, kind) = (row.get::<String>(4)?, row.get::<String>(5)?);
-            let kind =
-                if kind == "blob" { Kind::ReferencedBlobMissing } else { Kind::ReferencedImageMissing };
-            self.found(kind, subject(&row, 0, 3)?, format!("it names {target}"));
+        for (sql, kind) in
+            [(MISSING_BLOBS, Kind::ReferencedBlobMissing), (MISSING_CHILDREN, Kind::ReferencedImageMissing)]
+        {
+            for row in self.catalog.database.rows(sql, params![TOLD]).await? {
+                self.found(kind, subject(&row, 0, 3)?, format!("it names {}", row.get::<String>(4)?));
+            }
         }
         for row in self.catalog.database.rows(TAGS, params![TOLD]).await? {
             self.found(Kind::TagWithoutImage, subject(&row, 0, 3)?, format!("tag {}", row.get::<String>(4)?));
@@ -77,12 +82,9 @@ impl Check<'_> {
         };
         let parameters = params![repository_id.as_str(), text.as_str()];
         let rows = self.catalog.database.rows(REFERENCES, parameters).await?;
-        let stored = rows
-            .iter()
-            .map(|row| Ok::<_, Error>((row.get::<String>(0)?, row.get::<String>(1)?)))
-            .collect::<Result<BTreeSet<_>, _>>()?;
-        let stored: BTreeSet<&str> = stored.iter().map(|(target, _)| target.as_str()).collect();
-        let named: BTreeSet<&str> = references(&manifest).map(|(target, _)| target).collect();
+        let stored = rows.iter().map(|row| row.get(0)).collect::<Result<BTreeSet<String>, _>>()?;
+        let stored: BTreeSet<&str> = stored.iter().map(String::as_str).collect();
+        let named: BTreeSet<&str> = references(&manifest).collect();
         if stored != named {
             let differing: Vec<&str> = stored.symmetric_difference(&named).copied().collect();
             self.found(Kind::ReferencesDiffer, subject, differing.join(" "));

@@ -191,11 +191,14 @@ async fn rows_are_compared_with_each_other_and_with_the_manifests() {
         )
         .await;
         assert_eq!(found(&room, Depth::Deep).await.0, [Kind::ReferencedBlobMissing]);
-        room.write("DELETE FROM image_reference WHERE target = $1", params![config.as_str()]).await;
+        room.write(
+            "DELETE FROM image_blob WHERE blob = (SELECT number FROM blob WHERE digest = $1)",
+            params![config.as_str()],
+        )
+        .await;
         assert_eq!(found(&room, Depth::Deep).await.0, [Kind::ReferencesDiffer]);
 
-        let missing = "INSERT INTO image_reference (repository_id, digest, target, kind) \
-            VALUES ('app', $1, 'sha256:0', 'manifest')";
+        let missing = "INSERT INTO image_child (repository_id, digest, child) VALUES ('app', $1, 'sha256:0')";
         room.write(missing, params![image.as_str()]).await;
         let kinds = found(&room, Depth::Deep).await.0;
         assert_eq!(kinds, [Kind::ReferencesDiffer, Kind::ReferencedImageMissing]);

@@ -175,8 +175,7 @@ impl Run<'_> {
         let rows = self
             .open
             .rows(
-                "SELECT digest FROM image_reference WHERE repository_id = $1 AND target = $2 \
-                 AND kind = 'manifest' ORDER BY digest",
+                "SELECT digest FROM image_child WHERE repository_id = $1 AND child = $2 ORDER BY digest",
                 params![self.repository_id.as_str(), digest],
             )
             .await?;
@@ -252,8 +251,7 @@ impl Run<'_> {
         self.open
             .execute(
                 "UPDATE blob_link SET review_after = $1 WHERE repository_id = $2 AND blob IN \
-                 (SELECT b.number FROM image_reference r JOIN blob b ON b.digest = r.target \
-                 WHERE r.repository_id = $2 AND r.digest = $3 AND r.kind = 'blob')",
+                 (SELECT i.blob FROM image_blob i WHERE i.repository_id = $2 AND i.digest = $3)",
                 params![self.review_after, self.repository_id.as_str(), digest],
             )
             .await?;
@@ -264,7 +262,8 @@ impl Run<'_> {
             )
             .await?;
         for sql in [
-            "DELETE FROM image_reference WHERE repository_id = $1 AND digest = $2",
+            "DELETE FROM image_blob WHERE repository_id = $1 AND digest = $2",
+            "DELETE FROM image_child WHERE repository_id = $1 AND digest = $2",
             "DELETE FROM image WHERE repository_id = $1 AND digest = $2",
         ] {
             self.open.execute(sql, params![self.repository_id.as_str(), digest]).await?;

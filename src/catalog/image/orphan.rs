@@ -23,8 +23,7 @@ const DUE: &str = "SELECT repository_id, digest FROM image WHERE review_after <=
 const KEEP: &str = "UPDATE image SET review_after = NULL WHERE repository_id = $1 AND digest = $2 AND ( \
     EXISTS (SELECT 1 FROM image s WHERE s.repository_id = $1 AND s.digest = image.subject_digest) \
     OR EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = $1 AND t.digest = $2 AND t.ended_at IS NULL) \
-    OR EXISTS (SELECT 1 FROM image_reference i WHERE i.repository_id = $1 AND i.target = $2 \
-    AND i.kind = 'manifest'))";
+    OR EXISTS (SELECT 1 FROM image_child c WHERE c.repository_id = $1 AND c.child = $2))";
 
 impl Catalog {
     /// Deletes the orphans whose grace has passed; gives how many went.

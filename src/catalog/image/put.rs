@@ -102,8 +102,7 @@ impl Catalog {
                 self.limit_images(open, &found.repository_id).await?;
                 insert(open, &found.repository_id, &digest, image, now, &by).await?;
                 let entry = Entry { repository_id: &found.repository_id, digest: &digest };
-                entry.insert(open, &image.manifest).await?;
-                entry.require(open, repository, &image.manifest).await?;
+                entry.insert(open, repository, &image.manifest).await?;
                 entry.measure(open, &image.manifest).await?;
             }
             let pointed = image.tags.iter().zip(&found.tagged_digests).zip(&tag_ids);

@@ -1,45 +1,56 @@
-//! What a manifest names: rows of `image_reference`, one per blob and per child.
+//! What a manifest names: rows of `image_blob`, one per blob, and of `image_child`, one per member of an index.
 //!
 //! INVARIANT: an image is stored only together with all its rows, and only while all that they name is in the
 //! same repository: blobs by link, children as images. Foreign layers have no row.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use oci::{Digest, Manifest, ManifestKind};
 
 use crate::access::Repository;
 use crate::catalog::Error;
 use crate::params;
-use crate::store::db::Transaction;
+use crate::store::db::{Transaction, Value};
 
-/// Rows that one statement inserts: an image of ordinary size needs a single one.
+/// Blobs or children that one statement looks for or inserts: an image of ordinary size needs a single one.
 const BATCH: usize = 16;
 
-/// Rows that a short statement inserts: what a repeated row costs is felt with small images.
+/// As many as a short statement has: what a repeated row costs is felt with small images.
 const FEW: usize = 4;
 
+/// The numbers of exactly [`FEW`] blobs, of those that the repository has.
+const FIND_FEW: &str = "SELECT b.digest, b.number FROM blob b \
+     JOIN blob_link l ON l.repository_id = $1 AND l.blob = b.number \
+     WHERE b.digest IN ($2, $3, $4, $5) AND b.state <> 'damaged'";
+
+/// Exactly [`BATCH`] blobs, as [`FIND_FEW`]; a shorter list repeats its last one.
+const FIND: &str = "SELECT b.digest, b.number FROM blob b \
+     JOIN blob_link l ON l.repository_id = $1 AND l.blob = b.number \
+     WHERE b.digest IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
+     AND b.state <> 'damaged'";
+
 /// Exactly [`FEW`] rows, as [`INSERT`].
-const INSERT_FEW: &str = "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES \
-     ($1, $2, $3, $4), ($1, $2, $5, $6), ($1, $2, $7, $8), ($1, $2, $9, $10) \
-     ON CONFLICT (repository_id, digest, target) DO NOTHING";
+const INSERT_FEW: &str = "INSERT INTO image_blob (repository_id, digest, blob) VALUES \
+     ($1, $2, $3), ($1, $2, $4), ($1, $2, $5), ($1, $2, $6) ON CONFLICT (repository_id, digest, blob) DO NOTHING";
 
 /// Exactly [`BATCH`] rows; a shorter list repeats its last row, which the conflict clause swallows.
-const INSERT: &str = "INSERT INTO image_reference (repository_id, digest, target, kind) VALUES \
-     ($1, $2, $3, $4), ($1, $2, $5, $6), ($1, $2, $7, $8), ($1, $2, $9, $10), ($1, $2, $11, $12), \
-     ($1, $2, $13, $14), ($1, $2, $15, $16), ($1, $2, $17, $18), ($1, $2, $19, $20), ($1, $2, $21, $22), \
-     ($1, $2, $23, $24), ($1, $2, $25, $26), ($1, $2, $27, $28), ($1, $2, $29, $30), ($1, $2, $31, $32), \
-     ($1, $2, $33, $34) ON CONFLICT (repository_id, digest, target) DO NOTHING";
+const INSERT: &str = "INSERT INTO image_blob (repository_id, digest, blob) VALUES \
+     ($1, $2, $3), ($1, $2, $4), ($1, $2, $5), ($1, $2, $6), ($1, $2, $7), ($1, $2, $8), ($1, $2, $9), \
+     ($1, $2, $10), ($1, $2, $11), ($1, $2, $12), ($1, $2, $13), ($1, $2, $14), ($1, $2, $15), ($1, $2, $16), \
+     ($1, $2, $17), ($1, $2, $18) ON CONFLICT (repository_id, digest, blob) DO NOTHING";
 
-const MISSING: &str = "SELECT r.target, r.kind FROM image_reference r \
-     WHERE r.repository_id = $1 AND r.digest = $2 \
-     AND ((r.kind = 'blob' AND NOT EXISTS (SELECT 1 FROM blob b JOIN blob_link l ON l.blob = b.number \
-     WHERE b.digest = r.target AND l.repository_id = r.repository_id AND b.state <> 'damaged')) \
-     OR (r.kind = 'manifest' AND NOT EXISTS (SELECT 1 FROM image i \
-     WHERE i.repository_id = r.repository_id AND i.digest = r.target)))";
+/// Exactly [`BATCH`] rows, as [`INSERT`].
+const INSERT_CHILDREN: &str = "INSERT INTO image_child (repository_id, digest, child) VALUES \
+     ($1, $2, $3), ($1, $2, $4), ($1, $2, $5), ($1, $2, $6), ($1, $2, $7), ($1, $2, $8), ($1, $2, $9), \
+     ($1, $2, $10), ($1, $2, $11), ($1, $2, $12), ($1, $2, $13), ($1, $2, $14), ($1, $2, $15), ($1, $2, $16), \
+     ($1, $2, $17), ($1, $2, $18) ON CONFLICT (repository_id, digest, child) DO NOTHING";
 
-const LARGEST_CHILD: &str = "SELECT i.size_bytes, (SELECT MAX(c.size_bytes) FROM image_reference r \
-     JOIN image c ON c.repository_id = r.repository_id AND c.digest = r.target \
-     WHERE r.repository_id = i.repository_id AND r.digest = i.digest AND r.kind = 'manifest') \
+const MISSING_CHILDREN: &str = "SELECT c.child FROM image_child c WHERE c.repository_id = $1 AND c.digest = $2 \
+     AND NOT EXISTS (SELECT 1 FROM image i WHERE i.repository_id = c.repository_id AND i.digest = c.child)";
+
+const LARGEST_CHILD: &str = "SELECT i.size_bytes, (SELECT MAX(m.size_bytes) FROM image_child c \
+     JOIN image m ON m.repository_id = c.repository_id AND m.digest = c.child \
+     WHERE c.repository_id = i.repository_id AND c.digest = i.digest) \
      FROM image i WHERE i.repository_id = $1 AND i.digest = $2";
 
 /// The most that is stored as the size of an image: manifests may state anything, and two sizes must still be
@@ -52,66 +63,84 @@ pub(super) struct Entry<'a> {
     pub(super) digest: &'a Digest,
 }
 
-/// What the manifest names, in its order, with the kind that the rows carry.
-pub(in crate::catalog) fn references(manifest: &Manifest) -> impl Iterator<Item = (&str, &'static str)> {
-    let blobs = manifest.referenced_blobs().map(|blob| (blob.digest.as_str(), "blob"));
-    let children = manifest.referenced_manifests().map(|child| (child.digest.as_str(), "manifest"));
-    blobs.chain(children)
+/// What the manifest names: its blobs, then its children, in its order.
+pub(in crate::catalog) fn references(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    blobs(manifest).chain(children(manifest))
+}
+
+fn blobs(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    manifest.referenced_blobs().map(|blob| blob.digest.as_str())
+}
+
+fn children(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    manifest.referenced_manifests().map(|child| child.digest.as_str())
 }
 
 impl Entry<'_> {
-    /// Writes the rows of the manifest.
-    pub(super) async fn insert(&self, open: &mut Transaction, manifest: &Manifest) -> Result<(), Error> {
-        let rows: Vec<_> = references(manifest).collect();
-        for batch in rows.chunks(BATCH) {
-            let Some(last) = batch.last() else { continue };
-            let (sql, rows) = if batch.len() <= FEW { (INSERT_FEW, FEW) } else { (INSERT, BATCH) };
-            let mut parameters = params![self.repository_id, self.digest.as_str()];
-            for (target, kind) in batch.iter().chain(std::iter::repeat(last)).take(rows) {
-                parameters.extend(params![*target, *kind]);
-            }
-            open.execute(sql, parameters).await?;
-        }
-        Ok(())
-    }
-
-    /// Everything that the rows name must be in the repository.
+    /// Writes the rows of the manifest, when everything that they name is in the repository.
     ///
     /// # Errors
     /// [`Error::ReferencedImagesNotFound`] when children are missing, else [`Error::LayersNotFound`] when blobs
     /// are; both list what is missing in the manifest's order.
-    pub(super) async fn require(
+    pub(super) async fn insert(
         &self,
         open: &mut Transaction,
         repository: &Repository,
         manifest: &Manifest,
     ) -> Result<(), Error> {
-        let rows = open.rows(MISSING, params![self.repository_id, self.digest.as_str()]).await?;
-        let mut missing = BTreeSet::new();
-        for row in &rows {
-            missing.insert((row.get::<String>(0)?, row.get::<String>(1)?));
+        let digests = self.insert_children(open, manifest).await?;
+        if !digests.is_empty() {
+            return Err(Error::ReferencedImagesNotFound { place: repository.into(), digests });
         }
-        if missing.is_empty() {
-            return Ok(());
+        let numbers = self.find_blobs(open, manifest).await?;
+        let digests = once(blobs(manifest).filter(|digest| !numbers.contains_key(*digest)));
+        if !digests.is_empty() {
+            return Err(Error::LayersNotFound { place: repository.into(), digests });
         }
-        let mut named = BTreeSet::new();
-        let mut of_kind = |wanted: &str| -> Vec<String> {
-            references(manifest)
-                .filter(|(target, kind)| {
-                    *kind == wanted
-                        && missing.contains(&((*target).to_owned(), (*kind).to_owned()))
-                        && named.insert((*target).to_owned())
-                })
-                .map(|(target, _)| target.to_owned())
-                .collect()
-        };
-        let (children, layers) = (of_kind("manifest"), of_kind("blob"));
-        let place = repository.into();
-        Err(if children.is_empty() {
-            Error::LayersNotFound { place, digests: layers }
-        } else {
-            Error::ReferencedImagesNotFound { place, digests: children }
-        })
+        // In the order of the key, so that the rows go where the last one went.
+        let mut numbers: Vec<Value> = numbers.into_values().map(Value::from).collect();
+        numbers.sort_unstable_by_key(|number| if let Value::Integer(number) = number { *number } else { 0 });
+        for batch in numbers.chunks(BATCH) {
+            let (sql, rows) = if batch.len() <= FEW { (INSERT_FEW, FEW) } else { (INSERT, BATCH) };
+            open.execute(sql, filled(params![self.repository_id, self.digest.as_str()], batch, rows)).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the children; out: those that are not in the repository.
+    async fn insert_children(
+        &self,
+        open: &mut Transaction,
+        manifest: &Manifest,
+    ) -> Result<Vec<String>, Error> {
+        let values: Vec<Value> = children(manifest).map(Value::from).collect();
+        if values.is_empty() {
+            return Ok(Vec::new());
+        }
+        let entry = || params![self.repository_id, self.digest.as_str()];
+        for batch in values.chunks(BATCH) {
+            open.execute(INSERT_CHILDREN, filled(entry(), batch, BATCH)).await?;
+        }
+        let rows = open.rows(MISSING_CHILDREN, entry()).await?;
+        let missing = rows.iter().map(|row| row.get(0)).collect::<Result<BTreeSet<String>, _>>()?;
+        Ok(once(children(manifest).filter(|child| missing.contains(*child))))
+    }
+
+    /// The numbers of those blobs that the repository has, by digest.
+    async fn find_blobs(
+        &self,
+        open: &mut Transaction,
+        manifest: &Manifest,
+    ) -> Result<BTreeMap<String, i64>, Error> {
+        let values: Vec<Value> = blobs(manifest).map(Value::from).collect();
+        let mut numbers = BTreeMap::new();
+        for batch in values.chunks(BATCH) {
+            let (sql, count) = if batch.len() <= FEW { (FIND_FEW, FEW) } else { (FIND, BATCH) };
+            for row in open.rows(sql, filled(params![self.repository_id], batch, count)).await? {
+                numbers.insert(row.get(0)?, row.get(1)?);
+            }
+        }
+        Ok(numbers)
     }
 
     /// Adds to an index's own size that of its largest member (ecr.md §4.5).
@@ -129,4 +158,18 @@ impl Entry<'_> {
         .await?;
         Ok(())
     }
+}
+
+/// The parameters of a statement that takes `count` values: those of `batch`, the last one repeated.
+fn filled(mut parameters: Vec<Value>, batch: &[Value], count: usize) -> Vec<Value> {
+    if let Some(last) = batch.last() {
+        parameters.extend(batch.iter().chain(std::iter::repeat(last)).take(count).cloned());
+    }
+    parameters
+}
+
+/// Each digest once, in order.
+fn once<'a>(digests: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut named = BTreeSet::new();
+    digests.filter(|digest| named.insert(*digest)).map(str::to_owned).collect()
 }

@@ -213,27 +213,29 @@ impl Fixture {
                  WHERE i.repository_id = t.repository_id AND i.digest = t.digest)",
             ),
             (
-                "every reference belongs to an image",
-                "SELECT COUNT(*) FROM image_reference r WHERE NOT EXISTS (SELECT 1 FROM image i \
+                "every reference to a blob belongs to an image",
+                "SELECT COUNT(*) FROM image_blob r WHERE NOT EXISTS (SELECT 1 FROM image i \
+                 WHERE i.repository_id = r.repository_id AND i.digest = r.digest)",
+            ),
+            (
+                "every child belongs to an index",
+                "SELECT COUNT(*) FROM image_child r WHERE NOT EXISTS (SELECT 1 FROM image i \
                  WHERE i.repository_id = r.repository_id AND i.digest = r.digest)",
             ),
             (
                 "every child of an index is an image of the same repository",
-                "SELECT COUNT(*) FROM image_reference r WHERE r.kind = 'manifest' AND NOT EXISTS \
-                 (SELECT 1 FROM image i WHERE i.repository_id = r.repository_id AND i.digest = r.target)",
+                "SELECT COUNT(*) FROM image_child r WHERE NOT EXISTS \
+                 (SELECT 1 FROM image i WHERE i.repository_id = r.repository_id AND i.digest = r.child)",
             ),
             (
                 "every blob of an image is linked",
-                "SELECT COUNT(*) FROM image_reference r WHERE r.kind = 'blob' AND NOT EXISTS \
-                 (SELECT 1 FROM blob b JOIN blob_link l ON l.blob = b.number \
-                 WHERE l.repository_id = r.repository_id AND b.digest = r.target)",
+                "SELECT COUNT(*) FROM image_blob r WHERE NOT EXISTS \
+                 (SELECT 1 FROM blob_link l WHERE l.repository_id = r.repository_id AND l.blob = r.blob)",
             ),
             (
                 "every blob that no image needs waits for the collector",
-                "SELECT COUNT(*) FROM blob_link l JOIN blob b ON b.number = l.blob \
-                 WHERE l.review_after IS NULL AND NOT EXISTS \
-                 (SELECT 1 FROM image_reference r WHERE r.repository_id = l.repository_id \
-                 AND r.target = b.digest AND r.kind = 'blob')",
+                "SELECT COUNT(*) FROM blob_link l WHERE l.review_after IS NULL AND NOT EXISTS \
+                 (SELECT 1 FROM image_blob r WHERE r.repository_id = l.repository_id AND r.blob = l.blob)",
             ),
         ] {
             let row = self.test.database.row(sql, params![]).await.unwrap().unwrap();

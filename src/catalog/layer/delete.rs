@@ -13,11 +13,11 @@ use crate::catalog::{Catalog, Error, REPOSITORY_ID, repository_parameters};
 use crate::{params, transaction};
 
 const DELETE_LINK: &str = "DELETE FROM blob_link WHERE repository_id = $1 \
-    AND blob = (SELECT number FROM blob WHERE digest = $2) AND NOT EXISTS (SELECT 1 FROM image_reference i \
-    WHERE i.repository_id = $1 AND i.target = $2 AND i.kind = 'blob')";
+    AND blob = (SELECT number FROM blob WHERE digest = $2) AND NOT EXISTS (SELECT 1 FROM image_blob i \
+    WHERE i.repository_id = $1 AND i.blob = blob_link.blob)";
 
-const NEEDED_BY: &str = "SELECT digest FROM image_reference \
-    WHERE repository_id = $1 AND target = $2 AND kind = 'blob' ORDER BY digest LIMIT $3";
+const NEEDED_BY: &str = "SELECT i.digest FROM blob b JOIN image_blob i ON i.blob = b.number \
+    WHERE b.digest = $2 AND i.repository_id = $1 ORDER BY i.digest LIMIT $3";
 
 /// The most images that a refusal names: a base layer may be in thousands.
 const MAX_NAMED: i64 = 5;

@@ -47,6 +47,11 @@ const MIGRATIONS: &[Migration] = &[
         name: "numbered_blob",
         sql: include_str!("../../../migrations/0008_numbered_blob.sql"),
     },
+    Migration {
+        version: 9,
+        name: "image_blob",
+        sql: include_str!("../../../migrations/0009_image_blob.sql"),
+    },
 ];
 
 const CREATE_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_migration \

@@ -29,9 +29,7 @@ async fn no_statement_of_a_request_reads_a_whole_table() {
         })
         .await;
         assert!(statements.len() > 60, "the flows run the statements: {}", statements.len());
-        for table in
-            ["blob_link", "blob_content", "image_reference", "tag", "iam_access_key", "iam_attachment"]
-        {
+        for table in ["blob_link", "blob_content", "image_blob", "tag", "iam_access_key", "iam_attachment"] {
             assert!(statements.iter().any(|sql| sql.contains(table)), "{table} is asked");
         }
         for sql in statements {

@@ -55,7 +55,7 @@ async fn referrers_follow_their_subject_after_the_grace() {
         fixture.clock.advance(1);
         assert_eq!(fixture.collect().await, 3, "{}", fixture.test.engine);
         assert_eq!(fixture.images(APP).await, BTreeSet::from([other.to_string(), kept.to_string()]));
-        let orphaned = "SELECT COUNT(*) FROM image_reference r WHERE r.repository_id = $1 AND NOT EXISTS \
+        let orphaned = "SELECT COUNT(*) FROM image_blob r WHERE r.repository_id = $1 AND NOT EXISTS \
             (SELECT 1 FROM image i WHERE i.repository_id = $1 AND i.digest = r.digest)";
         assert_eq!(fixture.count(orphaned).await, 0);
         assert_eq!((fixture.collect().await, fixture.waiting().await), (0, 0));

@@ -297,7 +297,7 @@ async fn layers_of_another_repository_are_missing() {
         fixture.link_in(APP, &[config]).await;
         assert_eq!(missing_layers(fixture.put(&image).await), [layer.to_string()]);
         assert!(fixture.images(APP).await.is_empty() && fixture.tags(APP).await.is_empty());
-        assert_eq!(fixture.count("SELECT COUNT(*) FROM image_reference WHERE repository_id = $1").await, 0);
+        assert_eq!(fixture.count("SELECT COUNT(*) FROM image_blob WHERE repository_id = $1").await, 0);
         fixture.link_in(APP, &[layer]).await;
         fixture.put(&image).await.unwrap();
     }
@@ -319,7 +319,7 @@ async fn every_layer_of_a_long_list_is_looked_for() {
         assert_eq!(missing, [layers[49].to_string()]);
         fixture.link_in(APP, &layers[49..]).await;
         fixture.put(&new_image(&manifest, None)).await.unwrap();
-        assert_eq!(fixture.count("SELECT COUNT(*) FROM image_reference WHERE repository_id = $1").await, 51);
+        assert_eq!(fixture.count("SELECT COUNT(*) FROM image_blob WHERE repository_id = $1").await, 51);
     }
 }
 
@@ -373,7 +373,7 @@ async fn an_index_of_layers_needs_the_layers() {
         let ids = [by_digest(&digest)];
         let found = fixture.catalog.describe_named_images(&allowed, &ids, Default::default()).await.unwrap();
         assert_eq!(found[0].size_bytes, 120);
-        let kinds = "SELECT COUNT(*) FROM image_reference WHERE repository_id = $1 AND kind = 'blob'";
+        let kinds = "SELECT COUNT(*) FROM image_blob WHERE repository_id = $1";
         assert_eq!(fixture.count(kinds).await, 2);
     }
 }

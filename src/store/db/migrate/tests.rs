@@ -91,6 +91,15 @@ async fn fill_version_7(database: &Database) {
             params![digest.as_str()],
         )
         .await;
+        if number % 4 == 0 {
+            write(
+                database,
+                "INSERT INTO image_reference (repository_id, digest, target, kind) \
+                 VALUES ('first', $1, $2, 'manifest')",
+                params![digest.as_str(), format!("sha256:child {number}")],
+            )
+            .await;
+        }
         let ended = (number % 2 == 0).then_some(number);
         write(
             database,
@@ -114,6 +123,7 @@ async fn rows(
     database: &Database,
     content: &'static str,
     links: &'static str,
+    references: &'static str,
 ) -> BTreeMap<&'static str, String> {
     let mut all = BTreeMap::new();
     for (table, sql) in [
@@ -128,10 +138,7 @@ async fn rows(
             "image",
             "SELECT repository_id, digest, subject_digest, manifest, review_after FROM image ORDER BY digest",
         ),
-        (
-            "image_reference",
-            "SELECT repository_id, digest, target, kind FROM image_reference ORDER BY digest",
-        ),
+        ("references of images", references),
         (
             "tag",
             "SELECT id, repository_id, name, digest, set_at, set_by, ended_at, ended_by FROM tag ORDER BY id",
@@ -154,6 +161,7 @@ async fn a_catalog_of_version_7_keeps_every_row() {
             &database,
             "SELECT digest, content FROM blob_content ORDER BY digest",
             "SELECT repository_id, digest, linked_at, review_after FROM blob_link ORDER BY repository_id, digest",
+            "SELECT repository_id, digest, target, kind FROM image_reference ORDER BY digest, target",
         )
         .await;
         run(&database).await.unwrap();
@@ -162,6 +170,9 @@ async fn a_catalog_of_version_7_keeps_every_row() {
             "SELECT b.digest, c.content FROM blob_content c JOIN blob b ON b.number = c.blob ORDER BY b.digest",
             "SELECT l.repository_id, b.digest, l.linked_at, l.review_after FROM blob_link l \
              JOIN blob b ON b.number = l.blob ORDER BY l.repository_id, b.digest",
+            "SELECT i.repository_id, i.digest, b.digest AS target, 'blob' AS kind FROM image_blob i \
+             JOIN blob b ON b.number = i.blob UNION ALL \
+             SELECT repository_id, digest, child, 'manifest' FROM image_child ORDER BY 2, 3",
         )
         .await;
         for (table, rows) in &before {
@@ -186,6 +197,11 @@ async fn references_hold(database: &Database) {
     open.execute(linked, params![]).await.unwrap_err();
     drop(open);
     let mut open = database.begin(Durability::Durable).await.unwrap();
+    open.execute("DELETE FROM blob_link", params![]).await.unwrap();
+    let named = "DELETE FROM blob WHERE number IN (SELECT blob FROM image_blob)";
+    open.execute(named, params![]).await.unwrap_err();
+    drop(open);
+    let mut open = database.begin(Durability::Durable).await.unwrap();
     let unknown = "INSERT INTO blob_link (repository_id, blob, linked_at) VALUES ('first', 123456, 0)";
     open.execute(unknown, params![]).await.unwrap_err();
     drop(open);
@@ -196,7 +212,8 @@ async fn references_hold(database: &Database) {
         "SELECT COUNT(*) FROM blob_content",
         "SELECT COUNT(*) FROM tag",
         "SELECT COUNT(*) FROM image",
-        "SELECT COUNT(*) FROM image_reference",
+        "SELECT COUNT(*) FROM image_blob",
+        "SELECT COUNT(*) FROM image_child",
     ] {
         let row = database.row(sql, params![]).await.unwrap().unwrap();
         assert_eq!(row.get::<i64>(0).unwrap(), 0, "{sql}");
