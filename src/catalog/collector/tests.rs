@@ -52,6 +52,23 @@ async fn a_link_elsewhere_keeps_the_blob() {
 }
 
 #[tokio::test]
+async fn an_image_keeps_its_blob_even_without_the_link() {
+    for room in rooms().await {
+        let digest = room.push("app", b"layer").await.unwrap().digest;
+        room.add_image("app", "sha256:i1", &[&digest]).await;
+        room.write("DELETE FROM blob_link", params![]).await;
+        room.write("UPDATE blob SET review_after = 0", params![]).await;
+        assert_eq!(room.catalog.collect().await.unwrap(), NOTHING);
+        assert_eq!((room.stored(&digest).await, room.count("SELECT COUNT(*) FROM blob").await), (1, 1));
+        // The push that brings the link back needs no grace: the image is still told to need the blob.
+        room.push("app", b"layer").await.unwrap();
+        room.clock.advance(DAY);
+        assert_eq!(room.catalog.collect().await.unwrap(), NOTHING);
+        assert_eq!(room.pull("app", &digest).await.unwrap(), b"layer");
+    }
+}
+
+#[tokio::test]
 async fn the_blobs_of_a_deleted_repository_go_too() {
     use crate::access::action::DeleteRepository;
     use crate::access::testing::{allow, repository};

@@ -19,15 +19,16 @@ const BATCH: usize = 16;
 const FEW: usize = 4;
 
 /// The numbers of exactly [`FEW`] blobs, of those that the repository has.
-const FIND_FEW: &str = "SELECT b.digest, b.number FROM blob b \
-     JOIN blob_link l ON l.repository_id = $1 AND l.blob = b.number \
-     WHERE b.digest IN ($2, $3, $4, $5) AND b.state <> 'damaged'";
+///
+/// CROSS JOIN: `SQLite` then looks up the blobs first, each by its digest. Left to itself it takes a list of sixteen for
+/// more rows than a repository has links, and reads all of those.
+const FIND_FEW: &str = "SELECT b.digest, b.number FROM blob b CROSS JOIN blob_link l \
+     WHERE b.digest IN ($2, $3, $4, $5) AND b.state <> 'damaged' AND l.repository_id = $1 AND l.blob = b.number";
 
 /// Exactly [`BATCH`] blobs, as [`FIND_FEW`]; a shorter list repeats its last one.
-const FIND: &str = "SELECT b.digest, b.number FROM blob b \
-     JOIN blob_link l ON l.repository_id = $1 AND l.blob = b.number \
+const FIND: &str = "SELECT b.digest, b.number FROM blob b CROSS JOIN blob_link l \
      WHERE b.digest IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) \
-     AND b.state <> 'damaged'";
+     AND b.state <> 'damaged' AND l.repository_id = $1 AND l.blob = b.number";
 
 /// Exactly [`FEW`] rows, as [`INSERT`].
 const INSERT_FEW: &str = "INSERT INTO image_blob (repository_id, digest, blob) VALUES \

@@ -61,14 +61,19 @@ pub async fn statements_of(work: impl Future<Output = ()>) -> BTreeSet<&'static 
     super::sqlite::noted::statements_of(work).await
 }
 
-/// What a statement reads from its first row to its last: tables, and indexes that are not searched for anything.
-/// SQLite has no statistics here, so a plan is the same for an empty catalog and for a million images.
-pub async fn scans(database: &Database, sql: &str) -> Vec<String> {
+/// The steps of a statement's plan, as SQLite tells them.
+pub async fn plan(database: &Database, sql: &str) -> Vec<String> {
     // A test's own text, kept for as long as the test runs.
     let explain: &'static str = Box::leak(format!("EXPLAIN QUERY PLAN {sql}").into_boxed_str());
     let rows = database.rows(explain, vec![Value::Null(Kind::Text); 64]).await;
     let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
-    let steps: Vec<String> = rows.iter().map(|row| row.get(3).unwrap()).collect();
+    rows.iter().map(|row| row.get(3).unwrap()).collect()
+}
+
+/// What a statement reads from its first row to its last: tables, and indexes that are not searched for anything.
+/// SQLite has no statistics here, so a plan is the same for an empty catalog and for a million images.
+pub async fn scans(database: &Database, sql: &str) -> Vec<String> {
+    let steps = plan(database, sql).await;
     // Rows that the statement itself gives: values, and what an inner statement has found.
     let is_own = |name: &str| {
         name == "CONSTANT"

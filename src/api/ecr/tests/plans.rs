@@ -13,7 +13,7 @@ use crate::access::testing::{allow, repository};
 use crate::catalog::image::NewImage;
 use crate::catalog::upload::{Chunk, Source};
 use crate::environment::SECOND;
-use crate::store::db::testing::{scans, statements_of};
+use crate::store::db::testing::{plan, scans, statements_of};
 
 const REPOSITORY: &str = "randserver";
 
@@ -35,7 +35,25 @@ async fn no_statement_of_a_request_reads_a_whole_table() {
         for sql in statements {
             let scans = scans(&door.test.database, sql).await;
             assert!(scans.is_empty(), "{scans:?} in {sql}");
+            let steps = plan(&door.test.database, sql).await;
+            assert!(!reads_every_link(sql, &steps), "{steps:?} in {sql}");
         }
+    }
+}
+
+/// Whether a statement reads all links of a repository, which has as many as its images have layers.
+fn reads_every_link(sql: &str, steps: &[String]) -> bool {
+    sql.contains("blob_link") && steps.iter().any(|step| step.ends_with("PRIMARY KEY (repository_id=?)"))
+}
+
+#[tokio::test]
+async fn reading_every_link_of_a_repository_is_found_out() {
+    let test = crate::store::db::testing::sqlite().await;
+    for (sql, found) in [
+        ("SELECT COUNT(*) FROM blob_link WHERE repository_id = $1", true),
+        ("SELECT linked_at FROM blob_link WHERE repository_id = $1 AND blob = $2", false),
+    ] {
+        assert_eq!(reads_every_link(sql, &plan(&test.database, sql).await), found, "{sql}");
     }
 }
 
@@ -74,6 +92,15 @@ async fn push(door: &Door) {
         "manifests": [{"mediaType": manifest(3)["mediaType"], "digest": subject, "size": manifest(3).to_string().len()}],
     });
     door.push(&index.to_string(), Some("index")).await;
+
+    // More layers than the short statements take.
+    let mut wide = manifest(6);
+    for content in ["1", "2", "3", "4", "5"] {
+        let digest = door.upload(content.as_bytes()).await;
+        let layers = wide["layers"].as_array_mut().unwrap();
+        layers.push(json!({"mediaType": layers[0]["mediaType"], "digest": digest, "size": 1}));
+    }
+    door.push(&wide.to_string(), None).await;
 
     let catalog = &door.services.catalog;
     for content in [&b"small"[..], &vec![7; 100_000], b"small"] {
