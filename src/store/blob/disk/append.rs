@@ -108,7 +108,10 @@ impl Held {
         rules: Append,
     ) -> Result<(Self, Appended), Error> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        let mut collector = Collector::new(sender, Arc::clone(&self.inner.buffers), self.length());
+        let buffers = Arc::clone(&self.inner.buffers);
+        let receiving = buffers.receive();
+        let hasher = receiving.is_crowded().then(|| Box::new(self.hasher()));
+        let mut collector = Collector::new(sender, buffers, self.length(), hasher);
         let writer = tokio::spawn(write(self, receiver, rules));
         // The writer hangs up early only when it has failed; its result tells why.
         let _gone =

@@ -3,11 +3,17 @@
 //! Whatever the number of uploads, their bytes lie in these buffers, in the connections, and in at most
 //! [`super::collect`]'s small batches. Buffers are handed out in the order of asking, for the time in which a fast
 //! client fills one, and are written from where they were filled: their memory is aligned as the disk wants it.
+//!
+//! With an upload for each processor, bytes are hashed while they are copied into a buffer, when they lie in the nearest
+//! cache: another thread would have to wait for a processor and to fetch them. With fewer uploads another thread
+//! hashes full buffers, so that one upload has more than one processor.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
+use oci::Hasher;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of one buffer. Smaller writes past the page cache cost rate (256 KiB: a fifth less), larger ones memory.
@@ -34,11 +40,39 @@ const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 100 } else { 1_
 pub(super) struct Buffers {
     places: Arc<Semaphore>,
     free: Mutex<Vec<Vec<u8>>>,
+    /// Uploads that are received now.
+    uploads: AtomicUsize,
+    processors: usize,
 }
 
 impl Default for Buffers {
     fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(BUFFERS)), free: Mutex::default() }
+        Self {
+            places: Arc::new(Semaphore::new(BUFFERS)),
+            free: Mutex::default(),
+            uploads: AtomicUsize::new(0),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// One large upload that is being received; it counts until it is dropped.
+#[derive(Debug)]
+pub(super) struct Receiving {
+    buffers: Arc<Buffers>,
+    is_crowded: bool,
+}
+
+impl Receiving {
+    /// Whether every processor had an upload to receive when this one began, itself included.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.is_crowded
+    }
+}
+
+impl Drop for Receiving {
+    fn drop(&mut self) {
+        self.buffers.uploads.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -52,13 +86,22 @@ pub(super) struct Buffer {
     /// The part that has been filled.
     start: usize,
     end: usize,
+    /// The hash of the upload up to the end of these bytes, when they are hashed here.
+    hasher: Option<Box<Hasher>>,
     owner: Arc<Buffers>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Buffers {
-    /// An empty buffer for the bytes of a file from `position` on; `None` when there is none for too long.
-    pub(super) async fn take(self: &Arc<Self>, position: u64) -> Option<Buffer> {
+    /// Counts one more upload that is being received.
+    pub(super) fn receive(self: &Arc<Self>) -> Receiving {
+        let before = self.uploads.fetch_add(1, Ordering::Relaxed);
+        Receiving { buffers: Arc::clone(self), is_crowded: before + 1 >= self.processors }
+    }
+
+    /// An empty buffer for the bytes of a file from `position` on; `None` when there is none for too long. With a
+    /// `hasher` of all bytes before, what it is filled with is hashed.
+    pub(super) async fn take(self: &Arc<Self>, position: u64, hasher: Option<Box<Hasher>>) -> Option<Buffer> {
         let place = Arc::clone(&self.places).acquire_owned();
         let place = tokio::time::timeout(PATIENCE, place).await.ok()?.ok()?;
         let kept = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -66,7 +109,8 @@ impl Buffers {
         let aligned = memory.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         // A byte lies as far from an aligned address as it lies from an aligned position in the file.
         let start = aligned + usize::try_from(position % ALIGNMENT as u64).unwrap_or_default();
-        Some(Buffer { memory, aligned, start, end: start, owner: Arc::clone(self), _place: place })
+        let owner = Arc::clone(self);
+        Some(Buffer { memory, aligned, start, end: start, hasher, owner, _place: place })
     }
 }
 
@@ -78,6 +122,9 @@ impl Buffer {
         if let (Some(room), Some(taken)) = (room.get_mut(..count), bytes.get(..count)) {
             for (to, from) in room.chunks_mut(COPY_BYTES).zip(taken.chunks(COPY_BYTES)) {
                 to.copy_from_slice(from);
+                if let Some(hasher) = &mut self.hasher {
+                    hasher.update(from);
+                }
             }
             self.end += count;
             bytes.advance(count);
@@ -86,6 +133,11 @@ impl Buffer {
 
     pub(super) fn is_full(&self) -> bool {
         self.end >= self.aligned + BUFFER_BYTES
+    }
+
+    /// The hash of the upload up to the end of what it holds, when it was hashed here.
+    pub(super) fn hasher(&self) -> Option<&Hasher> {
+        self.hasher.as_deref()
     }
 
     /// What it holds.
@@ -114,6 +166,11 @@ impl Buffers {
     pub(super) fn left(&self) -> usize {
         self.places.available_permits()
     }
+
+    /// With another number of processors than this machine has.
+    pub(super) fn of_processors(processors: usize) -> Arc<Self> {
+        Arc::new(Self { processors, ..Self::default() })
+    }
 }
 
 #[cfg(test)]
@@ -132,7 +189,7 @@ mod tests {
             (1 << 40, 2 << 20, 0..1 << 20),
             ((1 << 40) + 1, 2 << 20, 4095..(1 << 20) - 1),
         ] {
-            let mut buffer = buffers.take(position).await.unwrap();
+            let mut buffer = buffers.take(position, None).await.unwrap();
             let source =
                 Bytes::from((0..length).map(|index: usize| index.to_le_bytes()[0]).collect::<Vec<_>>());
             let mut rest = source.clone();
@@ -150,13 +207,40 @@ mod tests {
         let buffers = Arc::new(Buffers::default());
         let mut taken = Vec::new();
         for _ in 0..BUFFERS {
-            taken.push(buffers.take(0).await.unwrap());
+            taken.push(buffers.take(0, None).await.unwrap());
         }
         assert_eq!(buffers.left(), 0);
-        assert!(buffers.take(0).await.is_none(), "too many");
-        let (next, ()) = tokio::join!(buffers.take(0), async { drop(taken.pop()) });
+        assert!(buffers.take(0, None).await.is_none(), "too many");
+        let (next, ()) = tokio::join!(buffers.take(0, None), async { drop(taken.pop()) });
         assert!(next.is_some());
         drop((taken, next));
         assert_eq!(buffers.free.lock().unwrap().len(), BUFFERS);
+    }
+
+    #[test]
+    fn uploads_are_crowded_when_each_processor_has_one() {
+        let buffers = Buffers::of_processors(2);
+        let first = buffers.receive();
+        let second = buffers.receive();
+        assert_eq!((first.is_crowded(), second.is_crowded()), (false, true));
+        drop(first);
+        assert!(buffers.receive().is_crowded());
+        drop(second);
+        assert!(!buffers.receive().is_crowded());
+    }
+
+    #[tokio::test]
+    async fn a_buffer_goes_on_with_a_hash() {
+        let mut before = Hasher::new(oci::Algorithm::Sha256);
+        before.update(b"before");
+        let mut buffer = Arc::new(Buffers::default()).take(6, Some(Box::new(before))).await.unwrap();
+        let mut all = b"before".to_vec();
+        for length in [1, 4095, 4097, 70_000] {
+            let part = vec![7; length];
+            all.extend(&part);
+            buffer.fill(&mut part.into());
+            let hasher = buffer.hasher().unwrap().clone();
+            assert_eq!((hasher.length(), hasher.finish()), (all.len() as u64, oci::Digest::sha256_of(&all)));
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use oci::Hasher;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
@@ -63,6 +64,9 @@ pub(super) struct Collector {
     /// What has come and lies in no batch yet.
     rest: Bytes,
     open: Option<Open>,
+    /// The hash up to `position`, between two buffers that are hashed as they are filled. A batch of another kind is
+    /// hashed by the writer, and so is all that comes after it.
+    hasher: Option<Box<Hasher>>,
     is_fast: bool,
     is_ended: bool,
 }
@@ -86,8 +90,13 @@ enum Store {
 pub(super) struct Gone;
 
 impl Collector {
-    /// For the bytes of an upload from `position` on.
-    pub(super) fn new(writer: UnboundedSender<Message>, buffers: Arc<Buffers>, position: u64) -> Self {
+    /// For the bytes of an upload from `position` on. With a `hasher` of those before, they are hashed here.
+    pub(super) fn new(
+        writer: UnboundedSender<Message>,
+        buffers: Arc<Buffers>,
+        position: u64,
+        hasher: Option<Box<Hasher>>,
+    ) -> Self {
         let slots = Arc::new(Semaphore::new(SLOTS));
         Self {
             writer,
@@ -96,6 +105,7 @@ impl Collector {
             position,
             rest: Bytes::new(),
             open: None,
+            hasher,
             is_fast: true,
             is_ended: false,
         }
@@ -124,6 +134,10 @@ impl Collector {
             self.position += (before - self.rest.len()) as u64;
             if is_full {
                 self.hand_over(None)?;
+                if self.hasher.is_some() {
+                    // Hashing took half a millisecond of this thread, on which others wait.
+                    tokio::task::yield_now().await;
+                }
             }
         }
         Ok(())
@@ -149,7 +163,8 @@ impl Collector {
 
     async fn begin_batch(&mut self) -> Result<(), Gone> {
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| Gone)?;
-        let buffer = if self.is_fast { self.buffers.take(self.position).await } else { None };
+        let hasher = self.hasher.take();
+        let buffer = if self.is_fast { self.buffers.take(self.position, hasher).await } else { None };
         let store = match buffer {
             Some(buffer) => Store::Buffer(buffer),
             None if self.rest.len() >= SMALL_BATCH_BYTES => {
@@ -171,6 +186,7 @@ impl Collector {
                 self.send(Batch::Bytes(bytes.freeze()), end, Some(slot))
             }
             Some(Open { store: Store::Buffer(buffer), slot, .. }) => {
+                self.hasher = buffer.hasher().cloned().map(Box::new);
                 self.send(Batch::Buffer(buffer), end, Some(slot))
             }
             None if end.is_some() => self.send(Batch::Bytes(Bytes::new()), end, None),
@@ -203,7 +219,7 @@ mod tests {
 
     fn collector(buffers: &Arc<Buffers>) -> (Collector, UnboundedReceiver<Message>) {
         let (writer, messages) = mpsc::unbounded_channel();
-        (Collector::new(writer, Arc::clone(buffers), 7), messages)
+        (Collector::new(writer, Arc::clone(buffers), 7, None), messages)
     }
 
     fn zeroes(length: usize) -> Bytes {
@@ -251,7 +267,7 @@ mod tests {
         let (mut collector, mut messages) = collector(&buffers);
         let mut taken = Vec::new();
         while buffers.left() > 0 {
-            taken.push(buffers.take(0).await);
+            taken.push(buffers.take(0, None).await);
         }
         collector.take(zeroes(BUFFER_BYTES + 200_000)).await.unwrap();
         assert_eq!(next(&mut messages), Some((BUFFER_BYTES, false, None)));
@@ -275,6 +291,29 @@ mod tests {
         }
         assert_eq!(next(&mut messages), Some(((10 - SLOTS) * BUFFER_BYTES + 7, false, Some(false))));
         assert_eq!(next(&mut messages), None);
+    }
+
+    #[tokio::test]
+    async fn bytes_are_hashed_until_a_batch_lies_in_no_buffer() {
+        let buffers = Arc::default();
+        let (writer, mut messages) = mpsc::unbounded_channel();
+        let hasher = Some(Box::new(Hasher::new(oci::Algorithm::Sha256)));
+        let mut collector = Collector::new(writer, Arc::clone(&buffers), 0, hasher);
+        let mut hashed = |expected: Option<usize>| {
+            let Ok(Message { batch: Batch::Buffer(buffer), .. }) = messages.try_recv() else { return false };
+            let digest = buffer.hasher().map(|hasher| hasher.clone().finish());
+            digest == expected.map(|length| oci::Digest::sha256_of(&zeroes(length)))
+        };
+        collector.take(zeroes(2 * BUFFER_BYTES + 100)).await.unwrap();
+        assert!(hashed(Some(BUFFER_BYTES)) && hashed(Some(2 * BUFFER_BYTES)));
+        collector.give_up_waiting().unwrap();
+        assert!(hashed(Some(2 * BUFFER_BYTES + 100)));
+        // The client is slow, and then fast again.
+        collector.take(zeroes(10)).await.unwrap();
+        collector.take(zeroes(SMALL_BATCH_BYTES - 10)).await.unwrap();
+        assert!(!hashed(None), "in memory of its own");
+        collector.take(zeroes(BUFFER_BYTES)).await.unwrap();
+        assert!(hashed(None));
     }
 
     #[tokio::test]

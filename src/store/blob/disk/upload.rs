@@ -169,6 +169,14 @@ impl Held {
         }
     }
 
+    /// The hash of what it has received.
+    pub(super) fn hasher(&self) -> Hasher {
+        match &self.content {
+            Content::Young(Known { bytes, .. }) | Content::Small { bytes, .. } => Progress::of(bytes).hasher,
+            Content::Staged(staged) => staged.progress.hasher.clone(),
+        }
+    }
+
     /// The number that the last complete [`Self::append`] left; 0 at first. The room chooses its meaning.
     #[must_use]
     pub fn note(&self) -> u64 {
