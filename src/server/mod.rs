@@ -19,7 +19,7 @@ mod face;
 mod failure;
 mod host;
 mod measure;
-mod nearby;
+pub(crate) mod nearby;
 mod observe;
 mod operations;
 mod origin;

@@ -1,8 +1,7 @@
 //! Connections that never leave this host: docker on the same machine, a proxy that speaks TLS for us.
 
-use std::net::IpAddr;
-
-use tokio::net::TcpStream;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::AsFd;
 
 /// In every kernel, and allowed to every process (`tcp_allowed_congestion_control` in ip-sysctl).
 const WITHOUT_PACING: &str = "reno";
@@ -12,9 +11,12 @@ const WITHOUT_PACING: &str = "reno";
 /// BBR, which many hosts choose for their way into the internet, waits between packets by a timer of the kernel. Over
 /// the loopback interface there is nothing to share with others and nothing to lose, while a timer for every 64 KiB was
 /// half of what sending a layer cost (docs/decisions/0017).
-pub(super) fn settle(stream: &TcpStream, peer: IpAddr) {
-    let is_nearby =
-        peer.to_canonical().is_loopback() || stream.local_addr().is_ok_and(|address| address.ip() == peer);
+pub(crate) fn settle(stream: &impl AsFd, peer: IpAddr) {
+    let is_peer = || {
+        let here = rustix::net::getsockname(stream).and_then(SocketAddr::try_from);
+        here.is_ok_and(|here| here.ip() == peer)
+    };
+    let is_nearby = peer.to_canonical().is_loopback() || is_peer();
     if is_nearby && let Err(error) = rustix::net::sockopt::set_tcp_congestion(stream, WITHOUT_PACING) {
         tracing::debug!(%error, "the congestion control of a connection from this host could not be set");
     }
@@ -26,7 +28,7 @@ mod tests {
 
     use super::*;
     use rustix::net::sockopt::tcp_congestion;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     /// The algorithm of an accepted connection before and after it was settled as one of `peer`, or of its real peer.
     async fn settled(peer: Option<IpAddr>) -> (String, String) {

@@ -15,6 +15,7 @@ use rustls::{ClientConnection, StreamOwned};
 
 use super::head::{self, Head};
 use super::target::Target;
+use crate::server::nearby;
 
 /// Room for a head and a small body in one read.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -254,6 +255,9 @@ fn connect(target: &Target) -> anyhow::Result<Stream> {
         .with_context(|| format!("no connection to {}:{}", target.host, target.port))?;
     // Without it the kernel holds a small write back for the acknowledgement of the one before, up to 40 ms.
     stream.set_nodelay(true).context("TCP_NODELAY")?;
+    // The timers of a sender that is paced run on whichever processor they find, in the account of its process: that of
+    // the server that is being measured, where it is on the same host.
+    nearby::settle(&stream, stream.peer_addr().context("the server's address")?.ip());
     stream.set_read_timeout(Some(PATIENCE)).context("a time limit for reads")?;
     stream.set_write_timeout(Some(PATIENCE)).context("a time limit for writes")?;
     let Some(tls) = &target.tls else { return Ok(Stream::Plain(stream)) };
