@@ -5,12 +5,12 @@
 //! costs several times that, which at 100,000 requests a second would be measured instead of the server.
 
 use std::io::{self, IoSlice, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpStream, ToSocketAddrs as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rustix::net::RecvFlags;
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType};
 use rustls::{ClientConnection, StreamOwned};
 
 use super::head::{self, Head};
@@ -250,19 +250,33 @@ impl Connection {
 }
 
 fn connect(target: &Target) -> anyhow::Result<Stream> {
-    let address = (target.host.as_str(), target.port);
-    let stream = TcpStream::connect(address)
+    let stream = connect_to(&target.host, target.port)
         .with_context(|| format!("no connection to {}:{}", target.host, target.port))?;
     // Without it the kernel holds a small write back for the acknowledgement of the one before, up to 40 ms.
     stream.set_nodelay(true).context("TCP_NODELAY")?;
-    // The timers of a sender that is paced run on whichever processor they find, in the account of its process: that of
-    // the server that is being measured, where it is on the same host.
-    nearby::settle(&stream, stream.peer_addr().context("the server's address")?.ip());
     stream.set_read_timeout(Some(PATIENCE)).context("a time limit for reads")?;
     stream.set_write_timeout(Some(PATIENCE)).context("a time limit for writes")?;
     let Some(tls) = &target.tls else { return Ok(Stream::Plain(stream)) };
     let session = ClientConnection::new(Arc::clone(&tls.config), tls.name.clone()).context("TLS")?;
     Ok(Stream::Secure(Box::new(StreamOwned::new(session, stream))))
+}
+
+/// Connects to the first address of the host that answers.
+fn connect_to(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut result = Err(io::ErrorKind::AddrNotAvailable.into());
+    for address in (host, port).to_socket_addrs()? {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        // The timers of a sender that is paced run on whichever processor they find, in the account of its process: that
+        // of the server that is being measured, where it is on the same host. Once BBR has begun, another congestion
+        // control still asks the timer before each packet, so it is chosen before.
+        nearby::settle(&socket, address.ip());
+        match rustix::net::connect(&socket, &address) {
+            Ok(()) => return Ok(TcpStream::from(socket)),
+            Err(error) => result = Err(error.into()),
+        }
+    }
+    result
 }
 
 /// Head and body leave in one system call where the socket has room.
@@ -283,4 +297,23 @@ fn write_all(stream: &mut TcpStream, pieces: &[&[u8]]) -> io::Result<()> {
 fn first_line(piece: &[u8]) -> String {
     let line = piece.split(|byte| *byte == b'\r').next().unwrap_or_default();
     String::from_utf8_lossy(line).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn it_connects_to_this_host_without_pacing() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stream = connect_to("127.0.0.1", address.port()).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), address);
+        assert_eq!(rustix::net::sockopt::tcp_congestion(&stream).unwrap(), "reno");
+        drop(listener);
+        let refused = connect_to("127.0.0.1", address.port()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+    }
 }
