@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempDir;
 
 /// A terminal. Clones share the home folder and thereby docker's login; [`Terminal::someone_else`] does not.
@@ -88,6 +88,7 @@ impl Terminal {
         words.extend(["sh".to_owned(), "-c".to_owned(), format!("cd \"$HOME\" || exit\n{command}")]);
         let mut process = Command::new(&words[0]);
         process.args(&words[1..]).env_clear().envs(&self.environment).stdin(Stdio::null());
+        let _turn = turn_at_the_engine(command);
         let output = process.output().unwrap_or_else(|error| panic!("start {words:?}: {error}"));
         Answer {
             succeeded: output.status.success(),
@@ -117,6 +118,15 @@ impl Terminal {
         assert!(!answer.succeeded, "should have failed: {answer}");
         answer.stderr.trim().to_owned()
     }
+}
+
+/// Builds and removals of images one after the other. Docker's classic builder looks through all images with the same
+/// parent for one that it could take from its cache, and fails with "unable to find image" when one of them, which any
+/// other test may have made, is removed while it looks.
+fn turn_at_the_engine(command: &str) -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    let takes_turns = ["docker build", "docker rmi"].iter().any(|words| command.contains(words));
+    takes_turns.then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl std::fmt::Display for Answer {
